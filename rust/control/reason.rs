@@ -47,8 +47,6 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The request is not of the form it must have.
-    Malformed = "malformed", EINVAL;
     /// There is no such process, or it has no memory of its own.
     NoProcess = "no_process", ESRCH;
     /// Nothing is mapped there.

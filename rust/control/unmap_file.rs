@@ -3,13 +3,11 @@
 //! The file `unmap`.
 
 use super::{
-    reason::Reason,
     report::Report,
     request::{
         Request,
         MAX_REQUEST, //
     },
-    stats,
     trigger, //
 };
 use crate::sys::debugfs::{
@@ -65,10 +63,7 @@ impl ControlFile for UnmapFile {
     }
 
     fn write(&self, text: &[u8]) -> Result {
-        let Some(request) = Request::parse(text) else {
-            stats::count_failure(Reason::Malformed);
-            return Err(Reason::Malformed.errno());
-        };
+        let request = Request::parse(text).ok_or(EINVAL)?;
         let report = trigger::run(request);
         *self.own.lock() = Some(report);
         *self.last.report.lock() = Some(report);

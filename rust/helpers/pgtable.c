@@ -44,16 +44,6 @@ __anon_ttu_helper bool anon_ttu_helper_pte_dirty(pte_t pte)
 	return pte_dirty(pte);
 }
 
-__anon_ttu_helper pte_t anon_ttu_helper_pte_mkclean(pte_t pte)
-{
-	return pte_mkclean(pte);
-}
-
-__anon_ttu_helper pte_t anon_ttu_helper_pte_mkold(pte_t pte)
-{
-	return pte_mkold(pte);
-}
-
 __anon_ttu_helper unsigned long anon_ttu_helper_pte_pfn(pte_t pte)
 {
 	return pte_pfn(pte);
@@ -121,4 +111,18 @@ void anon_ttu_helper_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *p
 	unsigned int nr)
 {
 	set_ptes(mm, addr, ptep, pte, nr);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_clear_soft_dirty(pte_t pte)
+{
+	return pte_clear_soft_dirty(pte);
+}
+
+/* An entry without what the hardware, or contpte, changes by itself. */
+__anon_ttu_helper pte_t anon_ttu_helper_pte_batch_key(pte_t pte)
+{
+#ifdef CONFIG_ARM64
+	pte = pte_mknoncont(pte);
+#endif
+	return pte_mkold(pte_mkclean(pte));
 }

@@ -62,10 +62,11 @@ impl Pte {
         fn swp_mkuffd = pte_swp_mkuffd -> Pte;
         /// `pte_next_swp_offset()`: the next slot, with all other bits as they are.
         fn next_swp_offset = pte_next_swp_offset -> Pte;
-        /// `pte_mkold()`.
-        fn mkold = pte_mkold -> Pte;
-        /// `pte_mkclean()`.
-        fn mkclean = pte_mkclean -> Pte;
+        /// `pte_clear_soft_dirty()`.
+        fn clear_soft_dirty = pte_clear_soft_dirty -> Pte;
+        /// The entry without the bits that may differ within a batch: accessed, dirty, and on
+        /// arm64 the one that says that it belongs to a contpte block.
+        fn batch_key = pte_batch_key -> Pte;
     }
 
     /// Returns the page frame number of the page that the entry maps.

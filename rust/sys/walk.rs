@@ -228,8 +228,9 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     /// Clears this entry and those behind it, `nr` in all, in one go (`get_and_clear_ptes()`).
     ///
     /// The entries must map consecutive pages of the folio from `page` on, and differ in nothing
-    /// else but their accessed and dirty bits. The guard restores what is not committed.
-    pub(crate) fn clear(self, page: Page<'a>, nr: BatchLen) -> ClearedPtes<'w, 'a> {
+    /// else but their accessed and dirty bits; `old` is the first of them as it was read under the
+    /// lock. The guard restores what is not committed.
+    pub(crate) fn clear(self, page: Page<'a>, old: Pte, nr: BatchLen) -> ClearedPtes<'w, 'a> {
         let in_table = BatchLen::new(self.nr_in_table() as u32).unwrap_or(BatchLen::ONE);
         let nr = nr.min(in_table);
         let walk = self.walk;
@@ -237,7 +238,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
         walk.vma.flush_cache_range(&range);
         // SAFETY: By the type invariants the lock is held and the pointer is valid; the batch was
         // cut to what this table has.
-        let pteval = Pte(unsafe {
+        let mut pteval = Pte(unsafe {
             bindings::get_and_clear_ptes(
                 walk.vma.mm().as_ptr(),
                 range.start,
@@ -245,6 +246,12 @@ impl<'w, 'a> PteMapping<'w, 'a> {
                 nr.get(),
             )
         });
+        // Merging in the dirty bits of the others, x86 calls the first one soft-dirty, too, which
+        // it was not: pte_mkdirty() stands for a write. No write has come through an entry whose
+        // soft-dirty bit is clear.
+        if !old.soft_dirty() {
+            pteval = pteval.clear_soft_dirty();
+        }
         // SAFETY: The entries were just cleared, and the walk that holds the lock is lent to the
         // guard.
         unsafe { ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, page, pteval, nr) }

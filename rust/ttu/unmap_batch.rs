@@ -49,7 +49,7 @@ pub(super) fn unmap_batch<'a>(
 
     let (nr, mut cleared) = if pteval.present() {
         let nr = folio_unmap_pte_batch(folio, &mapping, flags, pteval);
-        let cleared = mapping.clear(page, nr);
+        let cleared = mapping.clear(page, pteval, nr);
         flush_cleared(&cleared, flags);
         if cleared.pteval().dirty() {
             folio.mark_dirty();
@@ -94,8 +94,8 @@ pub(super) fn unmap_batch<'a>(
 /// writable that was not (CVE-2026-31398), or lose a soft-dirty bit, those have to be equal, as
 /// have all others but accessed and dirty.
 ///
-/// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c), without its exception
-/// for swap-backed anonymous folios.
+/// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c). Differences: swap-backed
+/// anonymous folios are batched, too, and a batch does not end where contpte blocks do.
 fn folio_unmap_pte_batch(
     folio: &LockedFolio<'_>,
     mapping: &PteMapping<'_, '_>,
@@ -115,11 +115,11 @@ fn folio_unmap_pte_batch(
     let hint = mapping.peek(0).map_or(1, |(_, hint)| hint);
 
     pte_batch(
-        first.mkclean().mkold(),
+        first.batch_key(),
         hint,
         max,
         |index| mapping.peek(index),
-        |pte, expected| pte.mkclean().mkold().same(expected),
+        |pte, expected| pte.batch_key().same(expected),
         Pte::advance_pfn,
     )
 }
