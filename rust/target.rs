@@ -208,11 +208,7 @@ fn check_locked(folio: &LockedFolio<'_>) -> Result<(), Reason> {
 }
 
 /// Unmaps a locked folio with the flags that reclaim would use.
-fn unmap_locked(
-    folio: &LockedFolio<'_>,
-    path: Path,
-    outcome: &mut Outcome,
-) -> Result<(), Reason> {
+fn unmap_locked(folio: &LockedFolio<'_>, path: Path, outcome: &mut Outcome) -> Result<(), Reason> {
     let mut flags = TtuFlags::BATCH_FLUSH;
     if folio.is_pmd_mappable() {
         flags = flags | TtuFlags::SPLIT_HUGE_PMD;

@@ -98,6 +98,10 @@ impl fmt::Display for Report {
         writeln!(f, "runs {}", self.runs)?;
         writeln!(f, "restored {}", self.restored)?;
         writeln!(f, "reclaimed {}", self.reclaimed)?;
-        writeln!(f, "result {}", self.failure.map_or("ok", Reason::errno_name))
+        writeln!(
+            f,
+            "result {}",
+            self.failure.map_or("ok", Reason::errno_name)
+        )
     }
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 __anon_ttu_helper
-void anon_ttu_helper_mlock_vma_folio(struct folio *folio,
-	struct vm_area_struct *vma)
+void anon_ttu_helper_mlock_vma_folio(struct folio *folio, struct vm_area_struct *vma)
 {
 	mlock_vma_folio(folio, vma);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 __anon_ttu_helper
-void anon_ttu_helper_add_mm_counter(struct mm_struct *mm, int member,
-	long value)
+void anon_ttu_helper_add_mm_counter(struct mm_struct *mm, int member, long value)
 {
 	add_mm_counter(mm, member, value);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 __anon_ttu_helper
-void anon_ttu_helper_mmu_notifier_range_init(struct mmu_notifier_range *range,
-		struct mm_struct *mm, unsigned long start, unsigned long end)
+void anon_ttu_helper_mmu_notifier_range_init(struct mmu_notifier_range *range, struct mm_struct *mm,
+					     unsigned long start, unsigned long end)
 {
 	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, mm, start, end);
 }

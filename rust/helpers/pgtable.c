@@ -2,14 +2,13 @@
 
 __anon_ttu_helper
 pte_t anon_ttu_helper_get_and_clear_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
-	unsigned int nr)
+					 unsigned int nr)
 {
 	return get_and_clear_ptes(mm, addr, ptep, nr);
 }
 
 __anon_ttu_helper
-unsigned long anon_ttu_helper_pmd_addr_end(unsigned long addr,
-	unsigned long end)
+unsigned long anon_ttu_helper_pmd_addr_end(unsigned long addr, unsigned long end)
 {
 	return pmd_addr_end(addr, end);
 }
@@ -33,8 +32,7 @@ unsigned int anon_ttu_helper_pte_batch_hint(pte_t *ptep, pte_t pte)
 }
 
 __anon_ttu_helper
-void anon_ttu_helper_pte_clear(struct mm_struct *mm, unsigned long addr,
-	pte_t *ptep)
+void anon_ttu_helper_pte_clear(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
 {
 	pte_clear(mm, addr, ptep);
 }
@@ -100,15 +98,14 @@ __anon_ttu_helper pte_t anon_ttu_helper_ptep_get(pte_t *ptep)
 }
 
 __anon_ttu_helper
-void anon_ttu_helper_set_pte_at(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
-	pte_t pte)
+void anon_ttu_helper_set_pte_at(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte)
 {
 	set_pte_at(mm, addr, ptep, pte);
 }
 
 __anon_ttu_helper
 void anon_ttu_helper_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte,
-	unsigned int nr)
+			      unsigned int nr)
 {
 	set_ptes(mm, addr, ptep, pte, nr);
 }

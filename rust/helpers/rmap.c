@@ -2,8 +2,8 @@
 
 __anon_ttu_helper
 void anon_ttu_helper_page_vma_mapped_walk_init(struct page_vma_mapped_walk *pvmw,
-		struct folio *folio, struct vm_area_struct *vma,
-		unsigned long address, unsigned int flags)
+					       struct folio *folio, struct vm_area_struct *vma,
+					       unsigned long address, unsigned int flags)
 {
 	DEFINE_FOLIO_VMA_WALK(walk, folio, vma, address, flags);
 

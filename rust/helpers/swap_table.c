@@ -11,15 +11,14 @@ __anon_ttu_helper bool anon_ttu_helper_swp_tb_is_folio(unsigned long swp_tb)
 }
 
 __anon_ttu_helper
-unsigned long anon_ttu_helper___swap_table_get(struct swap_cluster_info *ci,
-	unsigned int off)
+unsigned long anon_ttu_helper___swap_table_get(struct swap_cluster_info *ci, unsigned int off)
 {
 	return __swap_table_get(ci, off);
 }
 
 __anon_ttu_helper
 void anon_ttu_helper___swap_table_set(struct swap_cluster_info *ci, unsigned int off,
-	unsigned long swp_tb)
+				      unsigned long swp_tb)
 {
 	__swap_table_set(ci, off, swp_tb);
 }

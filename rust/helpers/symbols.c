@@ -26,14 +26,32 @@
 	}
 ANON_TTU_SYMBOLS(DEFINE_FUNC, DEFINE_PROC)
 
-#define COUNT_FUNC(type, name, params, args) + 1
-#define COUNT_PROC(name, params, args) + 1
-#define COUNT_DATA(name) + 1
-#define ANON_TTU_NR_SYMBOLS						\
-	(0 ANON_TTU_SYMBOLS(COUNT_FUNC, COUNT_PROC)			\
-	 ANON_TTU_DATA_SYMBOLS(COUNT_DATA))
+/* A symbol, and what is to reach it: a static call, or a pointer. */
+struct anon_ttu_symbol {
+	const char *name;
+	struct static_call_key *key;
+	void *tramp;
+	void **pointer;
+};
 
-/* Not in symbols.h: it is what the others are found with. */
+#define CALL_ENTRY(symbol) {						\
+	.name = #symbol,						\
+	.key = &STATIC_CALL_KEY(ANON_TTU_STATIC_CALL(symbol)),		\
+	.tramp = STATIC_CALL_TRAMP_ADDR(ANON_TTU_STATIC_CALL(symbol)),	\
+},
+#define FUNC_ENTRY(type, name, params, args) CALL_ENTRY(name)
+#define PROC_ENTRY(name, params, args) CALL_ENTRY(name)
+#define DATA_ENTRY(symbol) {						\
+	.name = #symbol,						\
+	.pointer = (void **)&anon_ttu_##symbol,				\
+},
+
+static const struct anon_ttu_symbol anon_ttu_symbols[] = {
+	ANON_TTU_SYMBOLS(FUNC_ENTRY, PROC_ENTRY)
+	ANON_TTU_DATA_SYMBOLS(DATA_ENTRY)
+};
+
+/* Not in the table: it is what the others are found with. */
 DEFINE_STATIC_CALL_NULL(anon_ttu_kallsyms_lookup_name, kallsyms_lookup_name);
 
 static int anon_ttu_find_kallsyms(void)
@@ -56,38 +74,33 @@ static int anon_ttu_find_kallsyms(void)
  */
 int anon_ttu_helper_resolve_symbols(void)
 {
-	unsigned long addr[ANON_TTU_NR_SYMBOLS];
-	const char *missing = NULL;
-	int i, err;
+	unsigned long addr[ARRAY_SIZE(anon_ttu_symbols)];
+	int err, i, missing = 0;
 
 	err = anon_ttu_find_kallsyms();
 	if (err)
 		return err;
 
-	i = 0;
-#define LOOKUP(symbol)							\
-	do {								\
-		addr[i] = static_call(anon_ttu_kallsyms_lookup_name)(#symbol); \
-		if (!addr[i++])	{					\
-			pr_err("symbol not found in this kernel: %s\n",	\
-			       #symbol);				\
-			missing = #symbol;				\
-		}							\
-	} while (0);
-#define LOOKUP_FUNC(type, name, params, args) LOOKUP(name)
-#define LOOKUP_PROC(name, params, args) LOOKUP(name)
-	ANON_TTU_SYMBOLS(LOOKUP_FUNC, LOOKUP_PROC)
-	ANON_TTU_DATA_SYMBOLS(LOOKUP)
+	for (i = 0; i < ARRAY_SIZE(anon_ttu_symbols); i++) {
+		const char *name = anon_ttu_symbols[i].name;
+
+		addr[i] = static_call(anon_ttu_kallsyms_lookup_name)(name);
+		if (!addr[i]) {
+			pr_err("symbol not found in this kernel: %s\n", name);
+			missing++;
+		}
+	}
 	if (missing)
 		return -ENOENT;
 
-	i = 0;
-#define UPDATE(name)							\
-	static_call_update(ANON_TTU_STATIC_CALL(name), (void *)addr[i++]);
-#define UPDATE_FUNC(type, name, params, args) UPDATE(name)
-#define UPDATE_PROC(name, params, args) UPDATE(name)
-	ANON_TTU_SYMBOLS(UPDATE_FUNC, UPDATE_PROC)
-#define UPDATE_DATA(name) anon_ttu_##name = (void *)addr[i++];
-	ANON_TTU_DATA_SYMBOLS(UPDATE_DATA)
+	for (i = 0; i < ARRAY_SIZE(anon_ttu_symbols); i++) {
+		const struct anon_ttu_symbol *symbol = &anon_ttu_symbols[i];
+
+		if (symbol->pointer)
+			*symbol->pointer = (void *)addr[i];
+		else
+			__static_call_update(symbol->key, symbol->tramp,
+					     (void *)addr[i]);
+	}
 	return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 __anon_ttu_helper
-void anon_ttu_helper_arch_tlbbatch_add_pending(struct arch_tlbflush_unmap_batch *batch, struct mm_struct *mm, unsigned long start,
-	unsigned long end)
+void anon_ttu_helper_arch_tlbbatch_add_pending(struct arch_tlbflush_unmap_batch *batch,
+					       struct mm_struct *mm, unsigned long start,
+					       unsigned long end)
 {
 	arch_tlbbatch_add_pending(batch, mm, start, end);
 }
@@ -15,7 +16,7 @@ bool anon_ttu_helper_arch_tlbbatch_should_defer(struct mm_struct *mm)
 
 __anon_ttu_helper
 void anon_ttu_helper_flush_tlb_range(struct vm_area_struct *vma, unsigned long start,
-	unsigned long end)
+				     unsigned long end)
 {
 	flush_tlb_range(vma, start, end);
 }

@@ -7,6 +7,9 @@
 
 #![allow(
     clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::ref_as_ptr,
     clippy::undocumented_unsafe_blocks,
     dead_code,
     improper_ctypes,
@@ -17,10 +20,7 @@
     unreachable_pub,
     unsafe_op_in_unsafe_fn
 )]
-#![cfg_attr(
-    not(CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES),
-    allow(unknown_lints)
-)]
+#![cfg_attr(not(CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES), allow(unknown_lints))]
 #![allow(unnecessary_transmutes)]
 
 use kernel::ffi;
@@ -36,10 +36,7 @@ type __kernel_ptrdiff_t = isize;
 // SAFETY: `__BindgenBitfieldUnit<Storage>` is a newtype around `Storage`.
 unsafe impl<Storage> Zeroable for __BindgenBitfieldUnit<Storage> where Storage: Zeroable {}
 
-include!(concat!(
-    env!("ANON_TTU_BINDINGS"),
-    "/bindings_generated.rs"
-));
+include!(concat!(env!("ANON_TTU_BINDINGS"), "/bindings_generated.rs"));
 include!(concat!(
     env!("ANON_TTU_BINDINGS"),
     "/bindings_helpers_generated.rs"

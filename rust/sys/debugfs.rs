@@ -109,9 +109,8 @@ impl Dir {
     /// forbids debugfs.
     pub(crate) fn new(name: &CStr) -> Result<Self> {
         // SAFETY: `name` is a C string; without a parent the folder is put below the root.
-        let dentry = unsafe {
-            bindings::debugfs_create_dir(name.as_char_ptr().cast(), ptr::null_mut())
-        };
+        let dentry =
+            unsafe { bindings::debugfs_create_dir(name.as_char_ptr().cast(), ptr::null_mut()) };
         check_dentry(dentry).map(Self)
     }
 }
@@ -227,7 +226,9 @@ impl<T: ControlFile> FileOps<T> {
             Ok(open) => {
                 // SAFETY: The file is being opened: its private data is ours to set. The box is
                 // not moved out of before `release()`.
-                unsafe { (*file).private_data = KBox::into_raw(Pin::into_inner_unchecked(open)).cast() };
+                unsafe {
+                    (*file).private_data = KBox::into_raw(Pin::into_inner_unchecked(open)).cast()
+                };
                 0
             }
             Err(error) => error.to_errno(),
@@ -239,7 +240,9 @@ impl<T: ControlFile> FileOps<T> {
     /// As for [`Self::open`].
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: `open()` has put the box there, and this is the last call for the file.
-        drop(unsafe { Pin::new_unchecked(KBox::<OpenFile<T>>::from_raw((*file).private_data.cast())) });
+        drop(unsafe {
+            Pin::new_unchecked(KBox::<OpenFile<T>>::from_raw((*file).private_data.cast()))
+        });
         0
     }
 

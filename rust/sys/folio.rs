@@ -103,9 +103,11 @@ impl Folio {
 
     /// Returns its page number `index`, if it has so many.
     pub(crate) fn page(&self, index: usize) -> Option<Page<'_>> {
+        if index >= self.nr_pages() {
+            return None;
+        }
         // SAFETY: The index is within the folio, which is kept alive.
-        (index < self.nr_pages())
-            .then(|| unsafe { Page::from_raw(bindings::folio_page(self.as_ptr(), index), index) })
+        Some(unsafe { Page::from_raw(bindings::folio_page(self.as_ptr(), index), index) })
     }
 
     /// Returns its page with the frame number `pfn`, if it has one.

@@ -89,7 +89,9 @@ impl Mm {
     /// Pending and finished generations of put-off TLB flushes (`mm->tlb_flush_batched`).
     pub(crate) fn tlb_flush_batched(&self) -> &Atomic<i32> {
         // SAFETY: The field is an `atomic_t`, which only sees atomic accesses, of a living mm.
-        unsafe { Atomic::from_ptr(&raw mut (*self.as_ptr()).__bindgen_anon_1.tlb_flush_batched.counter) }
+        unsafe {
+            Atomic::from_ptr(&raw mut (*self.as_ptr()).__bindgen_anon_1.tlb_flush_batched.counter)
+        }
     }
 }
 

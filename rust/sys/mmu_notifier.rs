@@ -33,7 +33,12 @@ impl<'a> Invalidation<'a> {
         let mut raw = MaybeUninit::uninit();
         // SAFETY: `raw` has room for the object, and `mm` is alive.
         let range = unsafe {
-            bindings::mmu_notifier_range_init(raw.as_mut_ptr(), mm.as_ptr(), range.start, range.end);
+            bindings::mmu_notifier_range_init(
+                raw.as_mut_ptr(),
+                mm.as_ptr(),
+                range.start,
+                range.end,
+            );
             let mut range = raw.assume_init();
             bindings::mmu_notifier_invalidate_range_start(&mut range);
             range

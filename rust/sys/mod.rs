@@ -5,8 +5,8 @@
 //! This is the only place of the module with `unsafe` or with the name of a binding. Everything
 //! above is safe Rust that reads beside `mm/rmap.c`.
 
-mod bindings;
 pub(crate) mod barrier;
+mod bindings;
 pub(crate) mod cleared;
 pub(crate) mod debugfs;
 pub(crate) mod folio;

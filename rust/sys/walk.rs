@@ -262,11 +262,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
         let walk = self.walk;
         // SAFETY: By the type invariants the lock is held and the pointer is valid.
         unsafe {
-            bindings::pte_clear(
-                walk.vma.mm().as_ptr(),
-                walk.pvmw.address,
-                walk.pvmw.pte,
-            );
+            bindings::pte_clear(walk.vma.mm().as_ptr(), walk.pvmw.address, walk.pvmw.pte);
         }
         // SAFETY: As in `clear()`, for one entry.
         unsafe { ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, page, old, BatchLen::ONE) }

@@ -39,7 +39,9 @@ pub(super) fn ttu_anon_swapbacked_folio(
 
     while let Some(left) = cleared.remaining() {
         let (exclusive, nr) = page_anon_exclusive_batch(left, |index| {
-            cleared.page(index).is_some_and(|page| page.anon_exclusive())
+            cleared
+                .page(index)
+                .is_some_and(|page| page.anon_exclusive())
         });
         let first = cleared.page(0).ok_or(Stop::Inconsistent)?;
 

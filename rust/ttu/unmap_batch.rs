@@ -69,7 +69,9 @@ pub(super) fn unmap_batch<'a>(
     let result = if flags.contains(TtuFlags::HWPOISON) && folio.is_hwpoison() {
         vma.mm().add_counter(MmCounter::AnonPages, -1);
         tally.add_run(BatchLen::ONE);
-        cleared.commit_swap(BatchLen::ONE, Pte::hwpoison(page)).finish();
+        cleared
+            .commit_swap(BatchLen::ONE, Pte::hwpoison(page))
+            .finish();
         Ok(())
     } else if old.present() && old.unused() && !vma.userfaultfd_armed() {
         // The guest has said that it does not need the content. A later access gets a page of
