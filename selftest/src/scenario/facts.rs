@@ -90,7 +90,8 @@ pub fn first_slot(now: &Snapshot) -> Option<u64> {
 /// One character a page.
 ///
 /// `X` in its frame, mapped once; `s` in its frame, mapped more often; `C` and `c` likewise in
-/// another frame (a copy, or read from swap); `.` in its swap slot; `!` in another slot; `_` hole.
+/// another frame (a copy, or read from swap); `.` in its swap slot; `!` in another slot; `_` hole. Long rows
+/// say how often each character repeats.
 pub fn row(pages: &[Entry], folio: &Folio, slot: Option<u64>) -> String {
     let letter = |(i, e): (usize, &Entry)| {
         let home = e.pfn() == Some(folio.pfn + i as u64);
@@ -104,7 +105,11 @@ pub fn row(pages: &[Entry], folio: &Folio, slot: Option<u64>) -> String {
             _ => '!',
         }
     };
-    pages.iter().enumerate().map(letter).collect()
+    let letters = pages.iter().enumerate().map(letter);
+    match pages.len() {
+        0..=64 => letters.collect(),
+        _ => packed(letters.map(String::from)),
+    }
 }
 
 /// Writes equal neighbours once, with their number.

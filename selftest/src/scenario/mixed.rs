@@ -64,7 +64,7 @@ fn add(
         };
         let plans = Path::BOTH.map(Via::Module).map(plan);
         compare(checks, &plans, &|| {
-            shape::mixed(&family, order, &|i| mask(i, pages), bits)
+            shape::mixed(&family, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
         })
     }));
 }

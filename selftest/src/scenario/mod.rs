@@ -13,6 +13,7 @@ pub mod refused;
 pub mod requests;
 pub mod softdirty;
 pub mod swapless;
+pub mod untouched;
 
 use crate::runner::Test;
 

@@ -69,12 +69,14 @@ pub fn forked(
 /// A folio of which a fork shared some pages: those for which `exclusive` is false.
 ///
 /// As the kernel's own selftest does it (THP_RUN_PARTIAL_SHARED in
-/// tools/testing/selftests/mm/cow.c): MADV_DONTFORK on the rest, fork, MADV_DOFORK.
+/// tools/testing/selftests/mm/cow.c): MADV_DONTFORK on the rest, fork, MADV_DOFORK. `ready` may
+/// then pin pages, which a read-only VMA would not allow.
 pub fn mixed<'f>(
     family: &'f Family,
     order: u32,
     exclusive_page: &dyn Fn(usize) -> bool,
     write_bits: WriteBits,
+    ready: &dyn Fn(&Subject<'_>, &Folio) -> Result<(), Stop>,
 ) -> Result<Shape<'f>, Stop> {
     let mut shape = exclusive(family, order, Mapping::Pte)?;
     let folio = shape.folio;
@@ -88,6 +90,7 @@ pub fn mixed<'f>(
         let (at, len) = folio.span(run);
         shape.subjects[0].madvise(at, len, libc::MADV_DOFORK)?;
     }
+    ready(&shape.subjects[0], &folio)?;
     if write_bits == WriteBits::Equal {
         shape.subjects[0].protect(folio.address, folio.len(), libc::PROT_READ)?;
         shape.read_only = true;

@@ -53,21 +53,73 @@ pub struct Expected {
 pub fn expected(processes: &[Pages]) -> Expected {
     let mut sum = Expected::default();
     for pages in processes {
-        let mut last: Option<Page> = None;
-        for page in pages {
-            if let Some(page) = page {
-                let same_batch = last.is_some_and(|l| {
-                    (l.writable, l.soft_dirty) == (page.writable, page.soft_dirty)
-                });
-                let same_run = same_batch && last.is_some_and(|l| l.exclusive == page.exclusive);
-                sum.mappings += 1;
-                sum.batches += u64::from(!same_batch);
-                sum.runs += u64::from(!same_run);
-            }
-            last = *page;
+        for batch in batches(pages) {
+            sum.batches += 1;
+            sum.runs += runs(pages, &batch).count() as u64;
+            sum.mappings += batch.len() as u64;
         }
     }
     sum
+}
+
+/// What a process keeps of a folio of which some page is pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The page from which on nothing is unmapped: the first exclusive one.
+    pub from: usize,
+    /// What was taken before: the batch that fails is counted, its failing run is not.
+    pub taken: Expected,
+    /// Entries that were cleared and must be put back.
+    pub restored: u64,
+}
+
+/// What must be seen in a process that maps exclusive pages of a folio that is pinned, on whatever
+/// page; `None` if it maps none, and all of it can be unmapped.
+pub fn refused(pages: &Pages) -> Option<Refused> {
+    let from = pages.iter().position(|p| p.is_some_and(|p| p.exclusive))?;
+    let mut taken = Expected::default();
+    for batch in batches(pages) {
+        taken.batches += 1;
+        for run in runs(pages, &batch) {
+            if run.start == from {
+                return Some(Refused {
+                    from,
+                    taken,
+                    restored: (batch.end - from) as u64,
+                });
+            }
+            taken.runs += 1;
+            taken.mappings += run.len() as u64;
+        }
+    }
+    None
+}
+
+/// The ranges of pages that are mapped, and equal in what a batch must respect.
+fn batches(pages: &Pages) -> impl Iterator<Item = Range<usize>> + '_ {
+    let key = |i: usize| pages[i].map(|p| (p.writable, p.soft_dirty));
+    split(0..pages.len(), key).filter(|r| pages[r.start].is_some())
+}
+
+/// The parts of a batch that are equal in exclusivity.
+fn runs<'a>(pages: &'a Pages, batch: &Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+    split(batch.clone(), |i| pages[i].map(|p| p.exclusive))
+}
+
+/// Splits a range where `key` changes.
+fn split<K: PartialEq>(
+    range: Range<usize>,
+    key: impl Fn(usize) -> K,
+) -> impl Iterator<Item = Range<usize>> {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        let start = (at < range.end).then_some(at)?;
+        let first = key(start);
+        at = (start..range.end)
+            .find(|i| key(*i) != first)
+            .unwrap_or(range.end);
+        Some(start..at)
+    })
 }
 
 /// The ranges of pages for which `is` is true.
@@ -109,6 +161,22 @@ mod tests {
             runs: 3,
         };
         assert_eq!(expected(&[parent, child]), want);
+    }
+
+    #[test]
+    fn a_pin_stops_at_the_first_exclusive_page() {
+        let read_only = Page {
+            writable: false,
+            ..Page::exclusive()
+        };
+        let shared = Some(Page::shared());
+        let pages = vec![shared, shared, Some(read_only), shared];
+        let Some(refused) = refused(&pages) else {
+            panic!("an exclusive page must be refused")
+        };
+        assert_eq!((refused.from, refused.restored), (2, 2));
+        assert_eq!((refused.taken.batches, refused.taken.runs), (1, 1));
+        assert_eq!(refused.taken.mappings, 2);
     }
 
     #[test]
