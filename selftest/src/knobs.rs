@@ -38,7 +38,6 @@ impl Saved {
     pub fn save() -> Self {
         let mut paths: Vec<PathBuf> = vec![
             format!("{THP}/enabled").into(),
-            format!("{THP}/khugepaged/scan_sleep_millisecs").into(),
             KSM_RUN.into(),
             NR_HUGEPAGES.into(),
         ];
@@ -94,20 +93,18 @@ impl Saved {
 
 /// Lets only folios of `size_kb` be made, and only where `MADV_HUGEPAGE` asks for them.
 ///
-/// With `None` no large folio is made at all. khugepaged is put to sleep, so that a folio stays
-/// what the test made of it.
+/// With `None` no large folio is made at all.
 pub fn only_folios_of(size_kb: Option<usize>) -> io::Result<()> {
-    write(
-        format!("{THP}/khugepaged/scan_sleep_millisecs"),
-        "4000000000",
-    )?;
     // The top level decides nothing when every size has its own word.
     for size in mthp::sizes() {
         let word = match Some(size) == size_kb {
             true => "madvise",
             false => "never",
         };
-        write(mthp::enabled_path(size), word)?;
+        let path = mthp::enabled_path(size);
+        if read(&path)? != word {
+            write(path, word)?;
+        }
     }
     Ok(())
 }

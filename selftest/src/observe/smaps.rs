@@ -41,6 +41,33 @@ pub fn read(pid: i32, start: u64, end: u64) -> io::Result<Smaps> {
     Ok(sum)
 }
 
+/// A mapping of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Vma {
+    /// Its first byte.
+    pub start: u64,
+    /// The byte after its last.
+    pub end: u64,
+    /// It may be written to.
+    pub writable: bool,
+}
+
+/// All mappings of `pid`.
+pub fn vmas(pid: i32) -> io::Result<Vec<Vma>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let vma = |line: &str| {
+        let mut words = line.split(' ');
+        let (start, end) = range(words.next()?)?;
+        let writable = words.next()?.contains('w');
+        Some(Vma {
+            start,
+            end,
+            writable,
+        })
+    };
+    Ok(text.lines().filter_map(vma).collect())
+}
+
 /// The address range of the mapping that `/proc/PID/maps` calls `name`, as `[vdso]`.
 pub fn named(pid: i32, name: &str) -> io::Result<Option<(u64, u64)>> {
     let text = fs::read_to_string(format!("/proc/{pid}/maps"))?;

@@ -86,7 +86,7 @@ pub fn run<'f>(
         check_report(checks, &shape, plan, answer);
     }
     check_unmapped(checks, &shape, plan, &before, &after);
-    facts::note(&mut seen, "unmapped", &folio, &before, &after);
+    facts::note(&mut seen, ("unmapped", true), &folio, &before, &after);
     if !plan.reclaim {
         facts::note_frames(&mut seen, "unmapped", &after);
     }
@@ -95,14 +95,20 @@ pub fn run<'f>(
     seen.insert("read back: faults".into(), format!("{faults:?}"));
     let back = shape.look()?;
     check_back(checks, &shape, plan, &before, &back, &faults);
-    facts::note(&mut seen, "read back", &folio, &before, &back);
+    facts::note(
+        &mut seen,
+        ("read back", !plan.reclaim),
+        &folio,
+        &before,
+        &back,
+    );
 
     shape.allow_writes()?;
     let faults = write_all(checks, &shape)?;
     seen.insert("written: faults".into(), format!("{faults:?}"));
     let written = shape.look()?;
     check_written(checks, &shape, &back, &written, &faults);
-    facts::note(&mut seen, "written", &folio, &before, &written);
+    facts::note(&mut seen, ("written", false), &folio, &before, &written);
 
     for subject in shape.subjects.drain(..) {
         subject.exit()?;

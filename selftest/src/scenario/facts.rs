@@ -18,16 +18,26 @@ pub type Facts = BTreeMap<String, String>;
 
 /// Notes what `now` shows, under the name of a step. Counters are noted as what they moved since
 /// `then`.
-pub fn note(facts: &mut Facts, step: &str, folio: &Folio, then: &Snapshot, now: &Snapshot) {
+///
+/// A page that was copied or read from swap may by chance be in its old frame again; `frames` says
+/// whether frames are worth noting.
+pub fn note(
+    facts: &mut Facts,
+    (step, frames): (&str, bool),
+    folio: &Folio,
+    then: &Snapshot,
+    now: &Snapshot,
+) {
     let slot = first_slot(now);
     let mut say = |key: String, value: String| {
         facts.insert(format!("{step}: {key}"), value);
     };
     for (k, (process, was)) in now.processes.iter().zip(&then.processes).enumerate() {
-        say(
-            format!("process {k} pages"),
-            row(&process.pages, folio, slot),
-        );
+        let mut pages = row(&process.pages, folio, slot);
+        if !frames {
+            pages = pages.replace('C', "X").replace('c', "s");
+        }
+        say(format!("process {k} pages"), pages);
         say(
             format!("process {k} pagemap flags"),
             packed(

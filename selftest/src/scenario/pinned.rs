@@ -129,7 +129,7 @@ fn run(
     let answer = trigger::request(&request)?;
     let after = shape.look()?;
     check_refused(checks, &shape, path, &before, &after, &answer);
-    facts::note(&mut seen, "refused", &folio, &before, &after);
+    facts::note(&mut seen, ("refused", true), &folio, &before, &after);
     facts::note_frames(&mut seen, "refused", &after);
 
     let faults = course::read_back(checks, &shape)?;
@@ -158,7 +158,7 @@ fn run(
     let unpinned = shape.look()?;
     let first = unpinned.processes[0].pages[pin];
     checks.that(first.swapped(), || "page not swapped when unpinned".into());
-    facts::note(&mut seen, "unpinned", &folio, &before, &unpinned);
+    facts::note(&mut seen, ("unpinned", false), &folio, &before, &unpinned);
     course::check_own_writes(checks, &shape)?;
 
     for subject in shape.subjects.drain(..) {
@@ -321,7 +321,7 @@ fn run_spliced(
     checks.eq("errno", errno_name(answer.errno), "ok".into());
     let all = after.processes[0].pages.iter().all(|e| e.swapped());
     checks.that(all, || "not all pages are swapped".into());
-    facts::note(&mut seen, "unmapped", &folio, &before, &after);
+    facts::note(&mut seen, ("unmapped", true), &folio, &before, &after);
 
     let faults = course::read_back(checks, &shape)?;
     seen.insert("read back: faults".into(), format!("{faults:?}"));

@@ -78,9 +78,12 @@ impl Folio {
             _ => (Some(len as usize / 1024), libc::MADV_HUGEPAGE),
         };
         knobs::only_folios_of(size_kb)?;
+        subject.large_folios(true)?;
         subject.protect(address, len, libc::PROT_READ | libc::PROT_WRITE)?;
         subject.madvise(address, len, advice)?;
         subject.fill(address, len, SEED)?;
+        // From here on khugepaged must leave it as it is.
+        subject.large_folios(false)?;
         settle(subject, address)?;
         if order == mthp::pmd_order() && mapping == Mapping::Pte {
             // A VMA that ends inside a PMD makes the kernel split the PMD, and nothing else.

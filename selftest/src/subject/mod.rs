@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::observe::smaps::{self, Vma};
 use crate::sys::{self, End, Shared};
 use crate::verdict::Stop;
 use message::{Op, Reply, Request};
@@ -47,6 +48,7 @@ pub struct Faults {
 pub struct Subject<'f> {
     family: &'f Family,
     channel: usize,
+    own: Vec<Vma>,
     /// Its process id.
     pub pid: i32,
 }
@@ -81,11 +83,16 @@ impl Family {
                 let far: Vec<i32> = self.far.iter().map(AsRawFd::as_raw_fd).collect();
                 serve::serve(&far, channel)
             }
-            Some(pid) => Ok(Subject {
-                family: self,
-                channel,
-                pid,
-            }),
+            Some(pid) => {
+                let subject = Subject {
+                    family: self,
+                    channel,
+                    own: smaps::vmas(pid)?,
+                    pid,
+                };
+                subject.settle()?;
+                Ok(subject)
+            }
         }
     }
 }
@@ -104,6 +111,37 @@ impl<'f> Subject<'f> {
             }
         }
         Err(lost("no answer in time"))
+    }
+
+    /// Gives it all the memory that it will ever need for itself, so that from now on each fault
+    /// it takes and each page it gains or loses is the test's doing.
+    ///
+    /// That is not only what its own code touches: the kernel writes to a registered rseq area
+    /// when it moves the process to another CPU.
+    fn settle(&self) -> Result<(), Stop> {
+        for vma in &self.own {
+            let advice = match vma.writable {
+                true => libc::MADV_POPULATE_WRITE,
+                false => libc::MADV_POPULATE_READ,
+            };
+            let args = [vma.start, vma.end - vma.start, advice as u64, 0, 0, 0];
+            // The vdso and its like do not take it, and do not need it.
+            let _ = self.syscall(libc::SYS_madvise, args)?;
+        }
+        self.faults().map(drop)
+    }
+
+    /// Allows or forbids large folios to this process, khugepaged's included.
+    pub fn large_folios(&self, allow: bool) -> Result<(), Stop> {
+        let args = [
+            libc::PR_SET_THP_DISABLE as u64,
+            u64::from(!allow),
+            0,
+            0,
+            0,
+            0,
+        ];
+        self.must("prctl", libc::SYS_prctl, args).map(drop)
     }
 
     /// Makes a system call; the kernel's error is an `io::Error`.
@@ -187,11 +225,17 @@ impl<'f> Subject<'f> {
                 "fork: {}",
                 io::Error::from_raw_os_error(-errno as i32)
             ))),
-            pid => Ok(Subject {
-                family: self.family,
-                channel,
-                pid: pid as i32,
-            }),
+            pid => {
+                let child = Subject {
+                    family: self.family,
+                    channel,
+                    own: self.own.clone(),
+                    pid: pid as i32,
+                };
+                child.settle()?;
+                self.settle()?;
+                Ok(child)
+            }
         }
     }
 
