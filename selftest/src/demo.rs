@@ -14,9 +14,10 @@ use crate::verdict::{Checks, Stop};
 
 const LEGEND: &str = "\
 One character is one page of the folio, in the page table of one process:
-  X  present, of this process alone     x  in swap, of this process alone
-  s  present, shared                    .  in swap, shared
-  _  not mapped                         !  not where it should be";
+  X  present, exclusive     x  in swap, exclusive     _  not mapped
+  s  present, shared        .  in swap, shared        !  not where it should be
+Where a page is comes from pagemap. What is exclusive comes from how the folio was made, and is
+proved at the end: a write to an exclusive page takes no fault, one to a shared page takes one.";
 
 /// A row longer than this is told in numbers.
 const WIDEST: usize = 64;
@@ -35,7 +36,10 @@ struct Seen {
     path: Path,
     rows: [Vec<String>; 3],
     answer: Answer,
+    /// Reading gave what was written before the unmap, and each process then saw its own writes.
     intact: bool,
+    /// The faults each process took when it wrote to all its pages.
+    faults: Vec<u64>,
 }
 
 /// Shows all; false if something is not as it should be.
@@ -92,8 +96,8 @@ fn show(scene: &Scene) -> Result<bool, Stop> {
     for path in Path::BOTH {
         let ring = Ring::new()?;
         let family = Family::new(2)?;
-        let shape = (scene.make)(&family, &ring)?;
-        let seen = watch(&shape, path)?;
+        let mut shape = (scene.make)(&family, &ring)?;
+        let seen = watch(&mut shape, path)?;
         print(&shape, &seen);
         good &= judge(scene, &shape, &seen);
         rows.push(seen.rows);
@@ -105,8 +109,8 @@ fn show(scene: &Scene) -> Result<bool, Stop> {
     Ok(good)
 }
 
-/// Unmaps the folio and reads it back, looking at every step.
-fn watch(shape: &Shape<'_>, path: Path) -> Result<Seen, Stop> {
+/// Unmaps the folio, reads it back and writes to it, looking at every step.
+fn watch(shape: &mut Shape<'_>, path: Path) -> Result<Seen, Stop> {
     let before = shape.look()?;
     let request = Request::new(shape.subjects[0].pid, shape.folio.address, path);
     let answer = trigger::request(&request)?;
@@ -114,7 +118,10 @@ fn watch(shape: &Shape<'_>, path: Path) -> Result<Seen, Stop> {
     let mut checks = Checks::default();
     course::read_back(&mut checks, shape)?;
     let back = shape.look()?;
+    shape.allow_writes()?;
+    let faults = course::write_all(&mut checks, shape)?;
     Ok(Seen {
+        faults: faults.iter().map(|f| f.minor).collect(),
         path,
         rows: [&before, &after, &back].map(|s| draw(shape, s)),
         answer,
@@ -176,14 +183,18 @@ fn print(shape: &Shape<'_>, seen: &Seen) {
             ),
         }
     );
-    let total: u64 = (0..shape.subjects.len())
-        .flat_map(|k| shape.spans(k))
-        .map(|(_, len)| len)
-        .sum();
-    match seen.intact {
-        true => println!("     content verified: {total} bytes"),
-        false => println!("     content is NOT what was written"),
-    }
+    let spans = (0..shape.subjects.len()).flat_map(|k| shape.spans(k));
+    let total: u64 = spans.map(|(_, len)| len).sum();
+    let pages = total / bytes(1);
+    let faults: u64 = seen.faults.iter().sum();
+    println!(
+        "     read back: {total} bytes {}; written: {} pages without a fault, {faults} with",
+        match seen.intact {
+            true => "right",
+            false => "WRONG",
+        },
+        pages.saturating_sub(faults),
+    );
 }
 
 /// Holds what was seen, and the report, against what the shape says.
@@ -192,7 +203,10 @@ fn judge(scene: &Scene, shape: &Shape<'_>, seen: &Seen) -> bool {
     let pages = shape.folio.pages as u64;
     let number = |key| seen.answer.report.number(key);
     let batched = seen.path == Path::Batched;
-    let mut good = seen.intact && before == back && number("pages") == Some(pages);
+    let shared = |p: &shape::Pages| p.iter().flatten().filter(|p| !p.exclusive).count() as u64;
+    let faults: Vec<u64> = shape.pages.iter().map(shared).collect();
+    let mut good = seen.intact && before == back && seen.faults == faults;
+    good &= number("pages") == Some(pages);
     if scene.refused {
         let lost = model::refused(&shape.pages[0]).map(|r| r.from);
         let kept: Vec<char> = after[0].chars().skip(lost.unwrap_or(0)).collect();

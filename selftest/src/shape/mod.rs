@@ -184,8 +184,10 @@ impl<'f> Shape<'f> {
 
     /// Clears the soft-dirty bits of the first process, where the kernel has them.
     pub fn clear_soft_dirty(&self) -> Result<(), Stop> {
-        let path = format!("/proc/{}/clear_refs", self.subjects[0].pid);
-        Ok(crate::knobs::write(path, "4")?)
+        let subject = &self.subjects[0];
+        crate::knobs::write(format!("/proc/{}/clear_refs", subject.pid), "4")?;
+        // That has write-protected all of the process, not only the folio.
+        subject.settle()
     }
 
     /// Compares the shape with what the kernel shows of it.

@@ -118,7 +118,7 @@ impl<'f> Subject<'f> {
     ///
     /// That is not only what its own code touches: the kernel writes to a registered rseq area
     /// when it moves the process to another CPU.
-    fn settle(&self) -> Result<(), Stop> {
+    pub fn settle(&self) -> Result<(), Stop> {
         for vma in &self.own {
             let advice = match vma.writable {
                 true => libc::MADV_POPULATE_WRITE,
