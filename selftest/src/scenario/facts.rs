@@ -142,7 +142,7 @@ pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&st
     for key in keys {
         let (x, y) = (a.get(key), b.get(key));
         checks.that(x == y, || {
-            let side = |v: Option<&String>| v.map_or("(not seen)".to_string(), short);
+            let side = |v: Option<&String>| v.map_or("(not seen)".to_string(), |v| short(v));
             format!(
                 "the paths differ in {key}:\n  {name_a:width$} {}\n  {name_b:width$} {}",
                 side(x),
@@ -152,9 +152,9 @@ pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&st
     }
 }
 
-fn short(value: &String) -> String {
+fn short(value: &str) -> String {
     match value.char_indices().nth(160) {
         Some((at, _)) => format!("{}... ({} characters)", &value[..at], value.len()),
-        None => value.clone(),
+        None => value.to_string(),
     }
 }

@@ -143,7 +143,7 @@ pub fn soft_dirty<'f>(
     shape.proved()
 }
 
-impl<'f> Shape<'f> {
+impl Shape<'_> {
     /// The process ids.
     pub fn pids(&self) -> Vec<i32> {
         self.subjects.iter().map(|s| s.pid).collect()
