@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What people call. Each target is a script; Kbuild, not this file, tells the kernel's
+# make how to build the module.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ARCH ?= amd64
+BUILD ?= $(CURDIR)/build
+export BUILD KVER MIRROR KDIR TOOLCHAIN
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "make TARGET [ARCH=amd64|arm64] [KVER=7.3.N] [MIRROR=URL] [BUILD=FOLDER]"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1 	/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## from nothing to a picture: unmap a test process's folios on both architectures
+	@scripts/demo
+
+check: ## the whole test suite, both architectures (GROUPS="a b": only these groups)
+	@scripts/check $(GROUPS)
+
+shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARCH=)
+	@qemu/run $(ARCH) --interactive
+
+module: ## only the .ko (ARCH=, and KDIR= for any prepared kernel tree)
+	@scripts/module $(ARCH)
+
+toolchain: ## the compilers, QEMU and both kernels, nothing built yet
+	@scripts/prepare
+
+rust-analyzer: ## rust-project.json for editors (ARCH=)
+	@scripts/rust-analyzer $(ARCH)
+
+fmt: ## format the Rust code as the kernel does
+	@scripts/lint fmt
+
+lint: ## rustfmt, clippy, checkpatch and shellcheck; all must be silent
+	@scripts/lint
+
+clean: ## remove what was built here; toolchain and kernels stay
+	rm -rf $(BUILD)/module $(BUILD)/guest $(BUILD)/lint $(BUILD)/log
+
+distclean: ## remove the build folder
+	rm -rf $(BUILD)
+
+# Everything that a guest of one architecture needs.
+prepare-%:
+	@scripts/prepare $*
+	@scripts/module $*
+	@scripts/guest-programs $*
+
+.PHONY: help demo check shell module toolchain rust-analyzer fmt lint clean distclean

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What all scripts share: where things are, one line per step, stamps, locks.
+# To be sourced by a script in scripts/ or qemu/, with `set -eu` in force.
+
+TOP=$(cd "$(dirname "$0")/.." && pwd -P)
+BUILD=${BUILD:-$TOP/build}
+case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
+export BUILD
+case $TOP$BUILD in *[[:space:]:]*)
+	echo "the kernel's make takes no paths with spaces or colons: $TOP, $BUILD" >&2
+	exit 1
+	;;
+esac
+LOG=$BUILD/log
+ME=${0##*/}
+
+say() { echo "==> $*"; }
+
+die() {
+	echo "$ME: error: $1" >&2
+	shift
+	for line; do echo "    $line" >&2; done
+	exit 1
+}
+
+# karch FLAVOUR, triple FLAVOUR, cross FLAVOUR, guest_arch FLAVOUR: the names one
+# architecture has in the kernel's tree, for Rust, for gcc and for Debian.
+guest_arch() {
+	case $1 in
+	amd64 | amd64-* | cloud-amd64 | rt-amd64) echo amd64 ;;
+	arm64 | arm64-* | cloud-arm64 | rt-arm64) echo arm64 ;;
+	*) die "unknown architecture or flavour '$1'" "Known: amd64, arm64, and Debian's kernel flavours of these, such as arm64-16k." ;;
+	esac
+}
+karch() { case $(guest_arch "$1") in amd64) echo x86 ;; arm64) echo arm64 ;; esac; }
+triple() { case $(guest_arch "$1") in amd64) echo x86_64-unknown-linux-gnu ;; arm64) echo aarch64-unknown-linux-gnu ;; esac; }
+cross() { case $(guest_arch "$1") in amd64) echo x86_64-linux-gnu- ;; arm64) echo aarch64-linux-gnu- ;; esac; }
+
+# The command substitutions above run die() in a subshell: check by hand, once.
+check_flavour() { guest_arch "$1" >/dev/null || exit 1; }
+
+# Stamps. A step is done when its stamp holds the text of its inputs.
+hash_of() { cat "$@" | sha256sum | cut -c1-16; }
+stamped() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+stamp() { printf '%s\n' "$2" >"$1.tmp" && mv -f "$1.tmp" "$1"; }
+
+# lock NAME: one run of a step at a time; the lock goes with the process and its children.
+lock() {
+	mkdir -p "$BUILD" "$LOG" 2>/dev/null && [ -w "$BUILD" ] ||
+		die "cannot write to $BUILD" "Give another folder: make BUILD=/some/folder ..."
+	exec 9>"$BUILD/.lock-$1"
+	flock -n 9 || {
+		say "$1: another run is at it, waiting"
+		flock 9
+	}
+}
+
+# fetch NAME ARGS...: apt-get in the private world; once more with fresh lists if it fails.
+fetch() {
+	name=$1
+	shift
+	logged "$name" apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" 2>/dev/null && return
+	say "$name: failed, reading the package lists again"
+	"$TOP/scripts/apt-world" --refresh || exit 1
+	logged "$name" apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" ||
+		die "the packages could not be downloaded" \
+			"No network? No space? What is there is kept: run the same command again."
+}
+
+seconds() { date +%s; }
+
+# logged NAME COMMAND...: run it with its output in the log; every 10 seconds print
+# what progress() says. A failure prints the end of the log.
+progress() { :; }
+logged() {
+	log=$LOG/$1.log
+	shift
+	(
+		exec 9>&-
+		while sleep 10 && kill -0 $$ 2>/dev/null; do
+			p=$(progress 2>/dev/null) && [ -n "$p" ] && echo "    $p"
+		done
+	) &
+	ticker=$!
+	status=0
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	kill "$ticker" 2>/dev/null || :
+	wait "$ticker" 2>/dev/null || :
+	[ "$status" = 0 ] && return
+	echo "$ME: failed (status $status): the end of $log:" >&2
+	tail -n 20 "$log" | sed 's/^/    /' >&2
+	return "$status"
+}
+
+# need_space MIB
+need_space() {
+	free=$(df -Pk "$BUILD" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ "$free" -ge "$1" ] ||
+		die "$BUILD has $free MiB free, this step needs $1 MiB" \
+			"Make room, or use another disk: make BUILD=/some/folder ..."
+}
