@@ -49,7 +49,6 @@ fn unmap_range(mm: &MmUser, report: &mut Report, request: &Request) -> Result<()
         if current!().signal_pending() {
             return Err(Reason::Interrupted);
         }
-        kernel::task::might_sleep();
         if let Some(folio) = target::next_folio(mm, &mut range, failed)? {
             let pfn = folio.pfn();
             if unmap(folio, report, request).is_some() {
