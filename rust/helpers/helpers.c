@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's static inline functions and macros that the Rust code calls,
+ * each as a function of its own with the prefix anon_ttu_helper_. One file for
+ * each header, sorted alphabetically; no decisions are taken here.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+/*
+ * x86 hides its TLB functions from modules. Everything that the header
+ * includes by itself has to come before it, with MODULE as it is.
+ */
+#include <linux/minmax.h>
+#include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+#ifdef CONFIG_X86
+#include <asm/invpcid.h>
+#include <asm/pti.h>
+#undef MODULE
+#include <asm/tlbflush.h>
+#define MODULE
+#endif
+
+#include <linux/cacheflush.h>
+#include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
+#include <linux/leafops.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/pagewalk.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
+#include <asm/tlbflush.h>
+
+#include "symbols.h"
+
+/*
+ * Objects that are not exported are reached through a pointer. The headers
+ * included from here on use them by the kernel's name.
+ */
+static struct mm_struct *anon_ttu_init_mm;
+static spinlock_t *anon_ttu_mmlist_lock;
+struct swap_info_struct *(*anon_ttu_swap_info)[];
+#define init_mm (*anon_ttu_init_mm)
+#define mmlist_lock (*anon_ttu_mmlist_lock)
+#define swap_info (*anon_ttu_swap_info)
+
+#include "mm/internal.h"
+#include "mm/swap.h"
+#include "mm/swap_table.h"
+
+#undef init_mm
+#undef mmlist_lock
+#undef swap_info
+
+#ifdef __BINDGEN__
+/* Declarations are enough, and functions that nobody declared are meant. */
+#define __anon_ttu_helper
+#else
+#define __anon_ttu_helper __used
+#endif
+
+#include "barrier.c"
+#include "cacheflush.c"
+#include "internal.c"
+#include "leafops.c"
+#include "mm.c"
+#include "mmap_lock.c"
+#include "mmu_notifier.c"
+#include "page-flags.c"
+#include "pagewalk.c"
+#include "pgtable.c"
+#include "rmap.c"
+#include "swap.c"
+#include "swap_table.c"
+#include "swapops.c"
+#include "symbols.c"
+#include "tlbflush.c"
+#include "userfaultfd_k.c"

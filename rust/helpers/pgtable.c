@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+__anon_ttu_helper
+pte_t anon_ttu_helper_get_and_clear_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+					 unsigned int nr)
+{
+	return get_and_clear_ptes(mm, addr, ptep, nr);
+}
+
+__anon_ttu_helper
+unsigned long anon_ttu_helper_pmd_addr_end(unsigned long addr, unsigned long end)
+{
+	return pmd_addr_end(addr, end);
+}
+
+__anon_ttu_helper
+bool anon_ttu_helper_pte_accessible(struct mm_struct *mm, pte_t pte)
+{
+	return pte_accessible(mm, pte);
+}
+
+__anon_ttu_helper
+pte_t anon_ttu_helper_pte_advance_pfn(pte_t pte, unsigned long nr)
+{
+	return pte_advance_pfn(pte, nr);
+}
+
+__anon_ttu_helper
+unsigned int anon_ttu_helper_pte_batch_hint(pte_t *ptep, pte_t pte)
+{
+	return pte_batch_hint(ptep, pte);
+}
+
+__anon_ttu_helper
+void anon_ttu_helper_pte_clear(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
+{
+	pte_clear(mm, addr, ptep);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_dirty(pte_t pte)
+{
+	return pte_dirty(pte);
+}
+
+__anon_ttu_helper unsigned long anon_ttu_helper_pte_pfn(pte_t pte)
+{
+	return pte_pfn(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_present(pte_t pte)
+{
+	return pte_present(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_soft_dirty(pte_t pte)
+{
+	return pte_soft_dirty(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_swp_mkexclusive(pte_t pte)
+{
+	return pte_swp_mkexclusive(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_swp_mksoft_dirty(pte_t pte)
+{
+	return pte_swp_mksoft_dirty(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_swp_mkuffd(pte_t pte)
+{
+	return pte_swp_mkuffd(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_swp_soft_dirty(pte_t pte)
+{
+	return pte_swp_soft_dirty(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_swp_uffd(pte_t pte)
+{
+	return pte_swp_uffd(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_uffd(pte_t pte)
+{
+	return pte_uffd(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_unused(pte_t pte)
+{
+	return pte_unused(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_ptep_get(pte_t *ptep)
+{
+	return ptep_get(ptep);
+}
+
+__anon_ttu_helper
+void anon_ttu_helper_set_pte_at(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte)
+{
+	set_pte_at(mm, addr, ptep, pte);
+}
+
+__anon_ttu_helper
+void anon_ttu_helper_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte,
+			      unsigned int nr)
+{
+	set_ptes(mm, addr, ptep, pte, nr);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_clear_soft_dirty(pte_t pte)
+{
+	return pte_clear_soft_dirty(pte);
+}
+
+/* An entry without what the hardware, or contpte, changes by itself. */
+__anon_ttu_helper pte_t anon_ttu_helper_pte_batch_key(pte_t pte)
+{
+#ifdef CONFIG_ARM64
+	pte = pte_mknoncont(pte);
+#endif
+	return pte_mkold(pte_mkclean(pte));
+}

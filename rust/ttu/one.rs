@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unmapping a folio from one VMA.
+
+use super::{
+    flags::TtuFlags,
+    tally::{
+        Stop,
+        Tally, //
+    },
+    unmap_batch::unmap_batch, //
+};
+use crate::sys::{
+    folio::LockedFolio,
+    mmu_notifier::Invalidation,
+    vma::Vma,
+    walk::{
+        Level,
+        Mapping,
+        VmaWalk, //
+    },
+};
+use core::ops::ControlFlow;
+use kernel::warn_on;
+
+/// Removes the page table entries of `vma` that map the anonymous `folio`.
+///
+/// Returns whether the walk over the other VMAs should go on.
+///
+/// Mirrors `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c). Differences: a folio that is
+/// mapped by a PMD without `TTU_SPLIT_HUGE_PMD` is left alone with a warning instead of a BUG.
+///
+/// Context: called by an rmap walk with the anon_vma lock held; may sleep.
+pub(super) fn try_to_unmap_one(
+    folio: &LockedFolio<'_>,
+    vma: &Vma,
+    address: usize,
+    mut flags: TtuFlags,
+    tally: &mut Tally,
+) -> bool {
+    let walk = VmaWalk::new(folio, vma, address, flags.contains(TtuFlags::SYNC));
+    let _invalidation = Invalidation::start(vma.mm(), walk.range());
+    // Locals are dropped from the last to the first: the walk has to let go of the page table
+    // lock before the end of the invalidation is announced, which may sleep.
+    let mut walk = walk;
+    let mut ptes_in_mlocked = 0;
+
+    while let Some(mapping) = walk.next() {
+        if vma.is_locked() && !flags.contains(TtuFlags::IGNORE_MLOCK) {
+            tally.stopped(Stop::Mlocked);
+            ptes_in_mlocked += 1;
+            match keep_mlocked(folio, vma, &mapping, ptes_in_mlocked) {
+                ControlFlow::Continue(()) => continue,
+                ControlFlow::Break(()) => break,
+            }
+        }
+
+        let mapping = match mapping.level() {
+            Level::Pte(mapping) => mapping,
+            Level::Pmd(mapping) if flags.contains(TtuFlags::SPLIT_HUGE_PMD) => {
+                mapping.split();
+                flags = flags.without(TtuFlags::SPLIT_HUGE_PMD);
+                continue;
+            }
+            Level::Pmd(_) => {
+                warn_on!(true);
+                tally.stopped(Stop::PmdMapped);
+                return false;
+            }
+        };
+
+        match unmap_batch(folio, mapping, flags, tally) {
+            // There can be no other entry for the folio here.
+            Ok(nr) if nr.get() as usize == folio.nr_pages() => break,
+            Ok(_) => {}
+            Err(stop) => {
+                tally.stopped(stop);
+                return false;
+            }
+        }
+    }
+
+    ptes_in_mlocked == 0
+}
+
+/// Leaves a mapping in an mlocked VMA as it is, and mlocks the folio if that was missed.
+///
+/// Only a folio that is wholly mapped in the VMA is mlocked, and only while one page table lock
+/// protects all of its entries; so the walk has to go on until all of them were seen.
+fn keep_mlocked(
+    folio: &LockedFolio<'_>,
+    vma: &Vma,
+    mapping: &Mapping<'_, '_>,
+    ptes: usize,
+) -> ControlFlow<()> {
+    if mapping.is_pte() && ptes != mapping.nr_pages() {
+        return ControlFlow::Continue(());
+    }
+    if !mapping.crossed_pgtable() {
+        folio.mlock_vma(vma);
+    }
+    ControlFlow::Break(())
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Taking a batch of entries out of a page table.
+
+use super::{
+    batch::{
+        pte_batch,
+        BatchLen, //
+    },
+    flags::TtuFlags,
+    flush::flush_cleared,
+    lazyfree::ttu_anon_lazyfree_folio,
+    swapbacked::ttu_anon_swapbacked_folio,
+    tally::{
+        Stop,
+        Tally, //
+    },
+};
+use crate::sys::{
+    cleared::ClearedPtes,
+    folio::LockedFolio,
+    mm::MmCounter,
+    pte::Pte,
+    swap::SwapCacheFolio,
+    walk::PteMapping, //
+};
+use kernel::warn_on;
+
+/// Clears the entry at `mapping` and those that can be handled with it, and unmaps their pages.
+///
+/// Returns the length of the batch. On failure the runs that were committed before stay so, and
+/// all other entries are as they were.
+///
+/// Mirrors the loop body of `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c).
+///
+/// Context: page table lock held.
+pub(super) fn unmap_batch<'a>(
+    folio: &'a LockedFolio<'_>,
+    mapping: PteMapping<'_, 'a>,
+    flags: TtuFlags,
+    tally: &mut Tally,
+) -> Result<BatchLen, Stop> {
+    let vma = mapping.vma();
+    let pteval = mapping.pte();
+    let Some(page) = folio.page_at_pfn(pteval.pfn()) else {
+        warn_on!(true);
+        return Err(Stop::Inconsistent);
+    };
+
+    let (nr, mut cleared) = if pteval.present() {
+        let nr = folio_unmap_pte_batch(folio, &mapping, flags, pteval);
+        let cleared = mapping.clear(page, pteval, nr);
+        flush_cleared(&cleared, flags);
+        if cleared.pteval().dirty() {
+            folio.mark_dirty();
+        }
+        (nr, cleared)
+    } else {
+        // An entry that maps a page without being present, such as a device-exclusive one.
+        (BatchLen::ONE, mapping.clear_non_present(page, pteval))
+    };
+    tally.add_batch(nr);
+
+    cleared.install_uffd_wp_markers();
+    // The high-water mark has to be taken before the counters are lowered.
+    vma.mm().update_hiwater_rss();
+
+    let old = cleared.pteval();
+    let result = if flags.contains(TtuFlags::HWPOISON) && folio.is_hwpoison() {
+        vma.mm().add_counter(MmCounter::AnonPages, -1);
+        tally.add_run(BatchLen::ONE);
+        cleared
+            .commit_swap(BatchLen::ONE, Pte::hwpoison(page))
+            .finish();
+        Ok(())
+    } else if old.present() && old.unused() && !vma.userfaultfd_armed() {
+        // The guest has said that it does not need the content. A later access gets a page of
+        // zeros, which userfaultfd would be wrong to see as a missing one.
+        vma.mm().add_counter(MmCounter::AnonPages, -1);
+        tally.add_run(BatchLen::ONE);
+        cleared.commit_empty(BatchLen::ONE).finish();
+        Ok(())
+    } else {
+        ttu_anon_folio(folio, &mut cleared, tally)
+    };
+
+    if let Some(rest) = cleared.remaining() {
+        tally.restored += rest.get();
+    }
+    result.map(|()| nr)
+}
+
+/// Counts the entries from `mapping` on that can be cleared, and restored, as one.
+///
+/// A restore writes all entries with the bits of the first one. So that this cannot make an entry
+/// writable that was not (CVE-2026-31398), or lose a soft-dirty bit, those have to be equal, as
+/// have all others but accessed and dirty.
+///
+/// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c). Differences: swap-backed
+/// anonymous folios are batched, too, and a batch does not end where contpte blocks do.
+fn folio_unmap_pte_batch(
+    folio: &LockedFolio<'_>,
+    mapping: &PteMapping<'_, '_>,
+    flags: TtuFlags,
+    first: Pte,
+) -> BatchLen {
+    if flags.contains(TtuFlags::HWPOISON) || !folio.is_large() || first.unused() {
+        return BatchLen::ONE;
+    }
+
+    // A batch stays within one VMA, one page table and one folio.
+    let in_folio = folio.pfn() + folio.nr_pages() - first.pfn();
+    let max = mapping.nr_in_table().min(in_folio);
+    let Some(max) = BatchLen::new(max as u32) else {
+        return BatchLen::ONE;
+    };
+    let hint = mapping.peek(0).map_or(1, |(_, hint)| hint);
+
+    pte_batch(
+        first.batch_key(),
+        hint,
+        max,
+        |index| mapping.peek(index),
+        |pte, expected| pte.batch_key().same(expected),
+        Pte::advance_pfn,
+    )
+}
+
+/// Decides what takes the place of cleared entries of an anonymous folio.
+///
+/// Mirrors `ttu_anon_folio()` in [`mm/rmap.c`](srctree/mm/rmap.c).
+fn ttu_anon_folio(
+    folio: &LockedFolio<'_>,
+    cleared: &mut ClearedPtes<'_, '_>,
+    tally: &mut Tally,
+) -> Result<(), Stop> {
+    match SwapCacheFolio::new(folio) {
+        Some(folio) if folio.is_swapbacked() => ttu_anon_swapbacked_folio(folio, cleared, tally),
+        None if !folio.is_swapbacked() => ttu_anon_lazyfree_folio(folio, cleared, tally),
+        _ => {
+            warn_on!(true);
+            Err(Stop::Inconsistent)
+        }
+    }
+}

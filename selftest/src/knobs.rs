@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System-wide settings that the tests change, and that must be as before when they end.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::observe::mthp;
+use crate::observe::swaps;
+use crate::sys;
+
+const THP: &str = "/sys/kernel/mm/transparent_hugepage";
+const KSM_RUN: &str = "/sys/kernel/mm/ksm/run";
+const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
+
+/// Reads a setting; of a choice like `always [madvise] never`, the chosen word.
+pub fn read(path: impl AsRef<Path>) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    let chosen = text.split(['[', ']']).nth(1);
+    Ok(chosen.unwrap_or(text.trim()).to_string())
+}
+
+/// Writes a setting.
+pub fn write(path: impl AsRef<Path>, value: &str) -> io::Result<()> {
+    let path = path.as_ref();
+    fs::write(path, value).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}
+
+/// The settings that tests may change, with the values found at the start.
+pub struct Saved {
+    values: Vec<(PathBuf, String)>,
+    swaps: Vec<swaps::Area>,
+}
+
+impl Saved {
+    /// Notes all settings as they are now.
+    pub fn save() -> Self {
+        let mut paths: Vec<PathBuf> = vec![
+            format!("{THP}/enabled").into(),
+            KSM_RUN.into(),
+            NR_HUGEPAGES.into(),
+        ];
+        paths.extend(mthp::sizes().into_iter().map(mthp::enabled_path));
+        let values = paths
+            .into_iter()
+            .filter_map(|p| read(&p).ok().map(|v| (p, v)))
+            .collect();
+        Saved {
+            values,
+            swaps: swaps::areas().unwrap_or_default(),
+        }
+    }
+
+    /// Puts back what differs; the lines tell what could not be put back.
+    pub fn restore(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for (path, value) in &self.values {
+            if read(path).ok().as_ref() != Some(value) {
+                if let Err(e) = write(path, value) {
+                    left.push(format!("setting not restored: {e}"));
+                }
+            }
+        }
+        self.restore_swaps(&mut left);
+        left
+    }
+
+    fn restore_swaps(&self, left: &mut Vec<String>) {
+        let now = swaps::areas().unwrap_or_default();
+        for area in &self.swaps {
+            let same = |a: &&swaps::Area| a.path == area.path;
+            if now
+                .iter()
+                .find(same)
+                .is_some_and(|a| a.size_kb == area.size_kb)
+            {
+                continue;
+            }
+            let back = match now.iter().any(|a| a.path == area.path) {
+                true => sys::swapoff(&area.path),
+                false => Ok(()),
+            };
+            let back = back
+                .and_then(|()| swaps::make(&area.path, area.size_kb))
+                .and_then(|()| sys::swapon(&area.path));
+            if let Err(e) = back {
+                left.push(format!("swap {} not restored: {e}", area.path));
+            }
+        }
+    }
+}
+
+/// Lets only folios of `size_kb` be made, and only where `MADV_HUGEPAGE` asks for them.
+///
+/// With `None` no large folio is made at all.
+pub fn only_folios_of(size_kb: Option<usize>) -> io::Result<()> {
+    // The top level decides nothing when every size has its own word.
+    for size in mthp::sizes() {
+        let word = match Some(size) == size_kb {
+            true => "madvise",
+            false => "never",
+        };
+        let path = mthp::enabled_path(size);
+        if read(&path)? != word {
+            write(path, word)?;
+        }
+    }
+    Ok(())
+}

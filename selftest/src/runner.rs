@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs each test in a process of its own, with a time limit.
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::knobs::Saved;
+use crate::ktap::{Ktap, Outcome};
+use crate::sys::{self, End};
+use crate::verdict::{Checks, Stop};
+
+/// How long one test may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Diagnostics of one test beyond this are dropped: the first ones tell what is wrong.
+const MOST_LINES: usize = 60;
+
+const CODE_OK: i32 = 0;
+const CODE_NOT_OK: i32 = 1;
+const CODE_SKIP: i32 = 4;
+
+/// A test: its name, and what it does.
+pub struct Test {
+    name: String,
+    body: Box<Body>,
+}
+
+type Body = dyn Fn(&mut Checks) -> Result<(), Stop>;
+
+impl Test {
+    /// A test.
+    pub fn new(
+        name: impl Into<String>,
+        body: impl Fn(&mut Checks) -> Result<(), Stop> + 'static,
+    ) -> Self {
+        Test {
+            name: name.into(),
+            body: Box::new(body),
+        }
+    }
+}
+
+/// Runs the tests and prints KTAP; true if nothing failed.
+pub fn run(tests: &[Test]) -> bool {
+    let saved = Saved::save();
+    let mut ktap = Ktap::begin(tests.len());
+    for test in tests {
+        let (mut outcome, mut lines) = run_one(test);
+        let left = saved.restore();
+        if !left.is_empty() {
+            outcome = Outcome::NotOk;
+            lines.extend(left);
+        }
+        ktap.result(&test.name, outcome, &lines);
+    }
+    ktap.end()
+}
+
+fn run_one(test: &Test) -> (Outcome, Vec<String>) {
+    try_run_one(test).unwrap_or_else(|e| (Outcome::NotOk, vec![e.to_string()]))
+}
+
+fn try_run_one(test: &Test) -> std::io::Result<(Outcome, Vec<String>)> {
+    let (mut near, far) = sys::pipe()?;
+    let Some(pid) = sys::fork()? else {
+        drop(near);
+        child(test, far)
+    };
+    drop(far);
+    let mut text = Vec::new();
+    let start = Instant::now();
+    let mut in_time = true;
+    loop {
+        let left = LIMIT.saturating_sub(start.elapsed());
+        if !sys::readable(near.as_fd(), left.as_millis() as i32)? {
+            in_time = false;
+            break;
+        }
+        let mut part = [0; 4096];
+        match near.read(&mut part)? {
+            0 => break,
+            n => text.extend_from_slice(&part[..n]),
+        }
+    }
+    if !in_time {
+        sys::kill(-pid);
+    }
+    let end = sys::wait(pid, true)?;
+    // What the test left behind of its own processes.
+    sys::kill(-pid);
+
+    let text = String::from_utf8_lossy(&text);
+    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+    let outcome = match end {
+        Some(End::Code(CODE_OK)) => Outcome::Ok,
+        Some(End::Code(CODE_SKIP)) => Outcome::Skip(lines.pop().unwrap_or_default()),
+        Some(End::Code(CODE_NOT_OK)) => Outcome::NotOk,
+        _ if !in_time => {
+            lines.push(format!("no end within {} s", LIMIT.as_secs()));
+            Outcome::NotOk
+        }
+        other => {
+            lines.push(format!("the test itself died: {other:?}"));
+            Outcome::NotOk
+        }
+    };
+    if lines.len() > MOST_LINES {
+        let more = lines.len() - MOST_LINES;
+        lines.truncate(MOST_LINES);
+        lines.push(format!("({more} more lines)"));
+    }
+    Ok((outcome, lines))
+}
+
+fn child(test: &Test, mut out: std::fs::File) -> ! {
+    sys::own_group();
+    sys::die_with_parent();
+    let mut checks = Checks::default();
+    let stop = (test.body)(&mut checks).err();
+    for line in checks.broken() {
+        let _ = writeln!(out, "{line}");
+    }
+    let code = match stop {
+        Some(Stop::Fail(reason)) => {
+            let _ = writeln!(out, "stopped: {reason}");
+            CODE_NOT_OK
+        }
+        _ if !checks.broken().is_empty() => CODE_NOT_OK,
+        Some(Stop::Skip(reason)) => {
+            let _ = writeln!(out, "{}", reason.replace('\n', " "));
+            CODE_SKIP
+        }
+        None if checks.done() == 0 => {
+            let _ = writeln!(out, "the test made no check");
+            CODE_NOT_OK
+        }
+        None => CODE_OK,
+    };
+    sys::exit_now(code)
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What was seen, freed of what differs from one folio to the next, so that two can be compared.
+//!
+//! Left out on purpose: page frame numbers and swap slots as such (only how they lie to each other
+//! counts), VmHWM (the kernel takes it from unsummed counters) and the resident set outside the
+//! folio.
+
+use std::collections::BTreeMap;
+
+use crate::observe::pagemap::Entry;
+use crate::observe::{Snapshot, System};
+use crate::shape::Folio;
+use crate::verdict::Checks;
+
+/// Named observations of one course.
+pub type Facts = BTreeMap<String, String>;
+
+/// Notes what `now` shows, under the name of a step. Counters are noted as what they moved since
+/// `then`.
+///
+/// A page that was copied or read from swap may by chance be in its old frame again; `frames` says
+/// whether frames are worth noting.
+pub fn note(
+    facts: &mut Facts,
+    (step, frames): (&str, bool),
+    folio: &Folio,
+    then: &Snapshot,
+    now: &Snapshot,
+) {
+    let slot = first_slot(now);
+    let mut say = |key: String, value: String| {
+        facts.insert(format!("{step}: {key}"), value);
+    };
+    for (k, (process, was)) in now.processes.iter().zip(&then.processes).enumerate() {
+        let mut pages = row(&process.pages, folio, slot);
+        if !frames {
+            pages = pages.replace('C', "X").replace('c', "s");
+        }
+        say(format!("process {k} pages"), pages);
+        say(
+            format!("process {k} pagemap flags"),
+            packed(
+                process
+                    .pages
+                    .iter()
+                    .map(|e| format!("{:x}", e.flags() >> 55)),
+            ),
+        );
+        let moved = |a: u64, b: u64| (a as i64 - b as i64).to_string();
+        let (a, b) = (&process.status, &was.status);
+        say(
+            format!("process {k} RssAnon"),
+            moved(a.rss_anon, b.rss_anon),
+        );
+        say(format!("process {k} VmSwap"), moved(a.vm_swap, b.vm_swap));
+        say(format!("process {k} VmLck"), moved(a.vm_lck, b.vm_lck));
+        for field in [
+            "Rss",
+            "Pss",
+            "Anonymous",
+            "Swap",
+            "SwapPss",
+            "AnonHugePages",
+        ] {
+            say(
+                format!("process {k} smaps {field}"),
+                process.smaps.kb(field).to_string(),
+            );
+        }
+    }
+    note_system(facts, step, &then.system, &now.system);
+}
+
+/// Notes the state of the page frames.
+pub fn note_frames(facts: &mut Facts, step: &str, now: &Snapshot) {
+    let frames = now.frames.iter();
+    let frames = frames.map(|(flags, count)| format!("{}x{count}", flags.names()));
+    facts.insert(format!("{step}: frames"), packed(frames));
+}
+
+/// Notes what the system's counters moved.
+pub fn note_system(facts: &mut Facts, step: &str, then: &System, now: &System) {
+    let swap = now.swap_used_kb as i64 - then.swap_used_kb as i64;
+    facts.insert(format!("{step}: swap used"), swap.to_string());
+    for event in now.events.keys() {
+        let moved = now.moved(then, event);
+        facts.insert(format!("{step}: {event}"), moved.to_string());
+    }
+}
+
+/// The slot that belongs to the folio's first page, if any page is swapped.
+pub fn first_slot(now: &Snapshot) -> Option<u64> {
+    now.processes.iter().find_map(|process| {
+        let slot = |(i, e): (usize, &Entry)| e.swap_offset()?.checked_sub(i as u64);
+        process.pages.iter().enumerate().find_map(slot)
+    })
+}
+
+/// One character a page.
+///
+/// `X` in its frame, mapped once; `s` in its frame, mapped more often; `C` and `c` likewise in
+/// another frame (a copy, or read from swap); `.` in its swap slot; `!` in another slot; `_` hole. Long rows
+/// say how often each character repeats.
+pub fn row(pages: &[Entry], folio: &Folio, slot: Option<u64>) -> String {
+    let letter = |(i, e): (usize, &Entry)| {
+        let home = e.pfn() == Some(folio.pfn + i as u64);
+        match (e.present(), home, e.mapped_once()) {
+            (true, true, true) => 'X',
+            (true, true, false) => 's',
+            (true, false, true) => 'C',
+            (true, false, false) => 'c',
+            (false, ..) if !e.swapped() => '_',
+            _ if e.swap_offset() == slot.map(|s| s + i as u64) => '.',
+            _ => '!',
+        }
+    };
+    let letters = pages.iter().enumerate().map(letter);
+    match pages.len() {
+        0..=64 => letters.collect(),
+        _ => packed(letters.map(String::from)),
+    }
+}
+
+/// Writes equal neighbours once, with their number.
+pub fn packed(items: impl Iterator<Item = String>) -> String {
+    let mut groups: Vec<(String, usize)> = Vec::new();
+    for item in items {
+        match groups.last_mut() {
+            Some((last, n)) if *last == item => *n += 1,
+            _ => groups.push((item, 1)),
+        }
+    }
+    let text = |(item, n): &(String, usize)| format!("{n}*{item}");
+    groups.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
+/// Compares what two ways of unmapping left behind, field by field.
+pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&str, &Facts)) {
+    let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    let width = name_a.len().max(name_b.len());
+    for key in keys {
+        let (x, y) = (a.get(key), b.get(key));
+        checks.that(x == y, || {
+            let side = |v: Option<&String>| v.map_or("(not seen)".to_string(), |v| short(v));
+            format!(
+                "the paths differ in {key}:\n  {name_a:width$} {}\n  {name_b:width$} {}",
+                side(x),
+                side(y)
+            )
+        });
+    }
+}
+
+fn short(value: &str) -> String {
+    match value.char_indices().nth(160) {
+        Some((at, _)) => format!("{}... ({} characters)", &value[..at], value.len()),
+        None => value.to_string(),
+    }
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The processes whose memory is unmapped.
+//!
+//! A test never touches such memory itself: it tells a subject, over a socket, which system call
+//! to make or which bytes to write and compare. Between two commands a subject sleeps and uses no
+//! memory, so its counters are exact. All subjects are children of the test, also those that
+//! another subject forked.
+
+mod message;
+mod serve;
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use crate::observe::smaps::{self, Vma};
+use crate::sys::{self, End, Shared};
+use crate::verdict::Stop;
+use message::{Op, Reply, Request};
+
+pub use serve::pattern_byte;
+
+/// How long a subject may take for one command.
+const PATIENCE_MS: i32 = 20_000;
+/// Room for arguments and data that pass between the test and its subjects.
+const SCRATCH_LEN: usize = 64 << 10;
+
+/// The makings of the subjects of one test: a channel for each, and memory shared with all.
+pub struct Family {
+    near: Vec<OwnedFd>,
+    far: Vec<OwnedFd>,
+    used: Cell<usize>,
+    /// Memory that the test and all subjects share, at the same address.
+    pub scratch: Shared,
+}
+
+/// Page faults of a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// Without a read from a device.
+    pub minor: u64,
+    /// With one.
+    pub major: u64,
+}
+
+/// A process that does what it is told.
+pub struct Subject<'f> {
+    family: &'f Family,
+    channel: usize,
+    own: Vec<Vma>,
+    /// Its process id.
+    pub pid: i32,
+}
+
+impl Family {
+    /// Prepares for at most `size` subjects.
+    pub fn new(size: usize) -> io::Result<Self> {
+        let pairs: Vec<_> = (0..size)
+            .map(|_| sys::socket_pair())
+            .collect::<io::Result<_>>()?;
+        let (near, far) = pairs.into_iter().unzip();
+        Ok(Family {
+            near,
+            far,
+            used: Cell::new(0),
+            scratch: Shared::new(SCRATCH_LEN)?,
+        })
+    }
+
+    fn next_channel(&self) -> usize {
+        let channel = self.used.get();
+        assert!(channel < self.near.len(), "family too small");
+        self.used.set(channel + 1);
+        channel
+    }
+
+    /// Starts a subject.
+    pub fn spawn(&self) -> Result<Subject<'_>, Stop> {
+        let channel = self.next_channel();
+        match sys::fork()? {
+            None => {
+                let far: Vec<i32> = self.far.iter().map(AsRawFd::as_raw_fd).collect();
+                serve::serve(&far, channel)
+            }
+            Some(pid) => {
+                let subject = Subject {
+                    family: self,
+                    channel,
+                    own: smaps::vmas(pid)?,
+                    pid,
+                };
+                subject.settle()?;
+                Ok(subject)
+            }
+        }
+    }
+}
+
+impl<'f> Subject<'f> {
+    fn call(&self, op: Op, args: [u64; 7]) -> Result<Reply, Stop> {
+        let socket = &self.family.near[self.channel];
+        let lost = |what: &str| Stop::Fail(format!("subject {}: {op:?}: {what}", self.pid));
+        message::send(socket.as_raw_fd(), &Request { op, args })?;
+        for _ in 0..PATIENCE_MS / 100 {
+            if sys::readable(socket.as_fd(), 100)? {
+                return message::receive(socket.as_raw_fd()).ok_or_else(|| lost("no answer"));
+            }
+            if let Some(end) = sys::wait(self.pid, false)? {
+                return Err(lost(&format!("died: {end:?}")));
+            }
+        }
+        Err(lost("no answer in time"))
+    }
+
+    /// Gives it all the memory that it will ever need for itself, so that from now on each fault
+    /// it takes and each page it gains or loses is the test's doing.
+    ///
+    /// That is not only what its own code touches: the kernel writes to a registered rseq area
+    /// when it moves the process to another CPU.
+    pub fn settle(&self) -> Result<(), Stop> {
+        for vma in &self.own {
+            let advice = match vma.writable {
+                true => libc::MADV_POPULATE_WRITE,
+                false => libc::MADV_POPULATE_READ,
+            };
+            let args = [vma.start, vma.end - vma.start, advice as u64, 0, 0, 0];
+            // The vdso and its like do not take it, and do not need it.
+            let _ = self.syscall(libc::SYS_madvise, args)?;
+        }
+        self.faults().map(drop)
+    }
+
+    /// Allows or forbids large folios to this process, khugepaged's included.
+    pub fn large_folios(&self, allow: bool) -> Result<(), Stop> {
+        let args = [
+            libc::PR_SET_THP_DISABLE as u64,
+            u64::from(!allow),
+            0,
+            0,
+            0,
+            0,
+        ];
+        self.must("prctl", libc::SYS_prctl, args).map(drop)
+    }
+
+    /// Makes a system call; the kernel's error is an `io::Error`.
+    pub fn syscall(&self, nr: i64, args: [u64; 6]) -> Result<io::Result<u64>, Stop> {
+        let [a, b, c, d, e, f] = args;
+        let reply = self.call(Op::Syscall, [nr as u64, a, b, c, d, e, f])?;
+        Ok(match reply.value as i64 {
+            errno @ -4095..=-1 => Err(io::Error::from_raw_os_error(-errno as i32)),
+            value => Ok(value as u64),
+        })
+    }
+
+    fn must(&self, what: &str, nr: i64, args: [u64; 6]) -> Result<u64, Stop> {
+        self.syscall(nr, args)?
+            .map_err(|e| Stop::Fail(format!("{what}: {e}")))
+    }
+
+    /// Maps memory of any kind.
+    pub fn map(&self, len: u64, prot: i32, flags: i32, fd: i32) -> Result<u64, Stop> {
+        let args = [0, len, prot as u64, flags as u64, fd as i64 as u64, 0];
+        self.must("mmap", libc::SYS_mmap, args)
+    }
+
+    /// Unmaps memory.
+    pub fn unmap(&self, address: u64, len: u64) -> Result<(), Stop> {
+        self.must("munmap", libc::SYS_munmap, [address, len, 0, 0, 0, 0])
+            .map(drop)
+    }
+
+    /// `madvise(2)`, which must succeed.
+    pub fn madvise(&self, address: u64, len: u64, advice: i32) -> Result<(), Stop> {
+        let args = [address, len, advice as u64, 0, 0, 0];
+        self.must(&format!("madvise({advice})"), libc::SYS_madvise, args)
+            .map(drop)
+    }
+
+    /// `mprotect(2)`, which must succeed.
+    pub fn protect(&self, address: u64, len: u64, prot: i32) -> Result<(), Stop> {
+        let args = [address, len, prot as u64, 0, 0, 0];
+        self.must("mprotect", libc::SYS_mprotect, args).map(drop)
+    }
+
+    /// Writes the pattern of `seed` to every byte.
+    pub fn fill(&self, address: u64, len: u64, seed: u64) -> Result<(), Stop> {
+        self.call(Op::Fill, [address, len, seed, 0, 0, 0, 0])
+            .map(drop)
+    }
+
+    /// Compares every byte with the pattern of `seed`: the first address that differs.
+    pub fn compare(&self, address: u64, len: u64, seed: u64) -> Result<Option<u64>, Stop> {
+        let reply = self.call(Op::Compare, [address, len, seed, 0, 0, 0, 0])?;
+        Ok((reply.value != 0).then_some(reply.value))
+    }
+
+    /// Reads one byte.
+    pub fn peek(&self, address: u64) -> Result<u8, Stop> {
+        Ok(self.call(Op::Peek, [address, 0, 0, 0, 0, 0, 0])?.value as u8)
+    }
+
+    /// Writes one byte.
+    pub fn poke(&self, address: u64, byte: u8) -> Result<(), Stop> {
+        self.call(Op::Poke, [address, byte.into(), 0, 0, 0, 0, 0])
+            .map(drop)
+    }
+
+    /// The faults this process has taken.
+    pub fn faults(&self) -> Result<Faults, Stop> {
+        let reply = self.call(Op::Faults, [0; 7])?;
+        Ok(Faults {
+            minor: reply.value,
+            major: reply.more,
+        })
+    }
+
+    /// Makes a copy of this process.
+    pub fn fork(&self) -> Result<Subject<'f>, Stop> {
+        let channel = self.family.next_channel();
+        let reply = self.call(Op::Fork, [channel as u64, 0, 0, 0, 0, 0, 0])?;
+        match reply.value as i64 {
+            errno @ i64::MIN..=-1 => Err(Stop::Fail(format!(
+                "fork: {}",
+                io::Error::from_raw_os_error(-errno as i32)
+            ))),
+            pid => {
+                let child = Subject {
+                    family: self.family,
+                    channel,
+                    own: self.own.clone(),
+                    pid: pid as i32,
+                };
+                child.settle()?;
+                self.settle()?;
+                Ok(child)
+            }
+        }
+    }
+
+    /// Tells it to exit, and leaves a zombie until the subject is dropped.
+    pub fn become_zombie(&self) -> Result<(), Stop> {
+        let request = Request {
+            op: Op::Exit,
+            args: [0; 7],
+        };
+        message::send(self.family.near[self.channel].as_raw_fd(), &request)?;
+        Ok(sys::wait_for_zombie(self.pid)?)
+    }
+
+    /// Tells it to exit, and waits until it is gone.
+    pub fn exit(self) -> Result<(), Stop> {
+        self.become_zombie()?;
+        match sys::wait(self.pid, true)? {
+            Some(End::Code(0)) => Ok(()),
+            end => Err(Stop::Fail(format!("subject {}: ended: {end:?}", self.pid))),
+        }
+    }
+}
+
+impl Drop for Subject<'_> {
+    fn drop(&mut self) {
+        // Whoever exited and was waited for is no child any more, and then this does nothing: no
+        // other process is forked between the two.
+        if let Ok(None) = sys::wait(self.pid, false) {
+            sys::kill(self.pid);
+            let _ = sys::wait(self.pid, true);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The subject's side: one loop that allocates nothing.
+
+use super::message::{receive, send, Op, Reply, Request};
+use super::Faults;
+use crate::sys;
+
+/// Obeys commands from the channel `at` until it is told to exit.
+pub fn serve(channels: &[i32], mut at: usize) -> ! {
+    sys::die_with_parent();
+    loop {
+        let Some(request) = receive::<Request>(channels[at]) else {
+            sys::exit_now(2)
+        };
+        let [a, b, c, ..] = request.args;
+        let mut reply = Reply::default();
+        match request.op {
+            Op::Syscall => reply.value = syscall(&request.args),
+            // SAFETY: The test sends ranges that it has mapped in this process and that nothing
+            // else here uses. Where it errs, this process dies of SIGSEGV, and the test sees it.
+            Op::Fill => unsafe { fill(a as *mut u64, b, c) },
+            // SAFETY: As above.
+            Op::Compare => reply.value = unsafe { compare(a as *const u64, b, c) },
+            // SAFETY: As above.
+            Op::Peek => reply.value = unsafe { (a as *const u8).read_volatile() }.into(),
+            // SAFETY: As above.
+            Op::Poke => unsafe { (a as *mut u8).write_volatile(b as u8) },
+            Op::Faults => {
+                let faults = faults();
+                reply.value = faults.minor;
+                reply.more = faults.major;
+            }
+            Op::Fork => {
+                let pid = fork();
+                if pid == 0 {
+                    sys::die_with_parent();
+                    at = a as usize;
+                    continue;
+                }
+                reply.value = pid as u64;
+            }
+            Op::Exit => sys::exit_now(0),
+        }
+        if send(channels[at], &reply).is_err() {
+            sys::exit_now(2);
+        }
+    }
+}
+
+/// The word that belongs at `address` in the pattern of `seed` (splitmix64).
+fn pattern(address: u64, seed: u64) -> u64 {
+    let mut x = address ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The byte that belongs at `address` in the pattern of `seed`.
+pub fn pattern_byte(address: u64, seed: u64) -> u8 {
+    pattern(address & !7, seed).to_ne_bytes()[(address & 7) as usize]
+}
+
+/// # Safety
+///
+/// `[start, start + len)` is mapped, writable, and used by nobody else.
+unsafe fn fill(start: *mut u64, len: u64, seed: u64) {
+    for i in 0..len as usize / 8 {
+        // SAFETY: Inside the range that the caller vouches for.
+        unsafe {
+            let word = start.add(i);
+            word.write_volatile(pattern(word as u64, seed));
+        }
+    }
+}
+
+/// # Safety
+///
+/// `[start, start + len)` is mapped and readable.
+unsafe fn compare(start: *const u64, len: u64, seed: u64) -> u64 {
+    for i in 0..len as usize / 8 {
+        // SAFETY: Inside the range that the caller vouches for.
+        let (word, value) = unsafe { (start.add(i), start.add(i).read_volatile()) };
+        if value != pattern(word as u64, seed) {
+            return word as u64;
+        }
+    }
+    0
+}
+
+fn syscall(args: &[u64; 7]) -> u64 {
+    let [nr, a, b, c, d, e, f] = *args;
+    // SAFETY: The test knows what it asks for; this process exists to be treated so.
+    let value = unsafe { libc::syscall(nr as i64, a, b, c, d, e, f) };
+    match value {
+        -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) as u64,
+        value => value as u64,
+    }
+}
+
+fn faults() -> Faults {
+    // SAFETY: All-zero is a valid `rusage`.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a valid place for the answer.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    Faults {
+        minor: usage.ru_minflt as u64,
+        major: usage.ru_majflt as u64,
+    }
+}
+
+/// Forks a sibling, a child of the test: the test can then wait for it.
+fn fork() -> i64 {
+    let flags = (libc::CLONE_PARENT | libc::SIGCHLD) as u64;
+    // SAFETY: As `fork()`: a copy of the address space on the same stack. What the C library would
+    // do besides (its locks, its cached ids) is of no use to this loop.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0u64, 0u64, 0u64, 0u64) };
+    match pid {
+        -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)),
+        pid => pid,
+    }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System calls that the standard library does not have, behind safe functions.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// The kernel's error of a call, if it says so.
+pub fn cvt(ret: i64) -> io::Result<i64> {
+    match ret {
+        -1 => Err(io::Error::last_os_error()),
+        value => Ok(value),
+    }
+}
+
+/// The page size of this kernel.
+pub fn page_size() -> usize {
+    // SAFETY: `sysconf()` has no preconditions.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// `fork(2)`: `None` in the child, its pid in the parent.
+pub fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: This program has one thread, so the child may do whatever the parent may.
+    let pid = cvt(i64::from(unsafe { libc::fork() }))?;
+    Ok((pid != 0).then_some(pid as i32))
+}
+
+/// Ends this process at once, without the standard library's exit handlers.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit()` has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+/// `waitpid(2)`; with `block` false it answers `None` for a process that still runs.
+pub fn wait(pid: i32, block: bool) -> io::Result<Option<End>> {
+    let mut status = 0;
+    let flags = if block { 0 } else { libc::WNOHANG };
+    // SAFETY: `status` is a valid place for the answer.
+    let got = cvt(i64::from(unsafe { libc::waitpid(pid, &mut status, flags) }))?;
+    Ok(match got {
+        0 => None,
+        _ if libc::WIFSIGNALED(status) => Some(End::Signal(libc::WTERMSIG(status))),
+        _ => Some(End::Code(libc::WEXITSTATUS(status))),
+    })
+}
+
+/// Waits until `pid` is a zombie, and leaves it one.
+pub fn wait_for_zombie(pid: i32) -> io::Result<()> {
+    // SAFETY: All-zero is a valid `siginfo_t`.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is a valid place for the answer.
+    cvt(i64::from(unsafe {
+        libc::waitid(
+            libc::P_PID,
+            pid as libc::id_t,
+            &mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        )
+    }))?;
+    Ok(())
+}
+
+/// Sends `SIGKILL` to a process, or with a negative number to a process group.
+pub fn kill(pid: i32) {
+    // SAFETY: `kill()` has no memory preconditions.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
+/// Makes this process the leader of a group of its own.
+pub fn own_group() {
+    // SAFETY: `setpgid()` has no memory preconditions.
+    unsafe { libc::setpgid(0, 0) };
+}
+
+/// Asks to be killed when the parent dies.
+pub fn die_with_parent() {
+    // SAFETY: This operation takes a number only.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// Gives up root.
+pub fn become_user(id: u32) -> io::Result<()> {
+    // SAFETY: `setresgid()` and `setresuid()` have no memory preconditions.
+    unsafe {
+        cvt(i64::from(libc::setresgid(id, id, id)))?;
+        cvt(i64::from(libc::setresuid(id, id, id)))?;
+    }
+    Ok(())
+}
+
+/// `unshare(2)`.
+pub fn unshare(flags: i32) -> io::Result<()> {
+    // SAFETY: `unshare()` has no memory preconditions.
+    cvt(i64::from(unsafe { libc::unshare(flags) })).map(drop)
+}
+
+/// A connected pair of sockets that keep message boundaries.
+pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds: [RawFd; 2] = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    cvt(i64::from(unsafe {
+        libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0, fds.as_mut_ptr())
+    }))?;
+    // SAFETY: The call made these two descriptors, and nobody else owns them.
+    unsafe { Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))) }
+}
+
+/// A pipe: its end to read and its end to write.
+pub fn pipe() -> io::Result<(File, File)> {
+    let mut fds: [RawFd; 2] = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    cvt(i64::from(unsafe { libc::pipe(fds.as_mut_ptr()) }))?;
+    // SAFETY: The call made these two descriptors, and nobody else owns them.
+    unsafe { Ok((File::from_raw_fd(fds[0]), File::from_raw_fd(fds[1]))) }
+}
+
+/// Waits until `fd` can be read or is closed; false after `millis`.
+pub fn readable(fd: BorrowedFd<'_>, millis: i32) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: `poll` is one valid entry.
+    Ok(cvt(i64::from(unsafe { libc::poll(&mut poll, 1, millis) }))? > 0)
+}
+
+/// `swapon(2)`.
+pub fn swapon(path: &str) -> io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: `path` is a valid string.
+    cvt(i64::from(unsafe { libc::swapon(path.as_ptr(), 0) })).map(drop)
+}
+
+/// `swapoff(2)`.
+pub fn swapoff(path: &str) -> io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: `path` is a valid string.
+    cvt(i64::from(unsafe { libc::swapoff(path.as_ptr()) })).map(drop)
+}
+
+/// The name of an error number, as the module's report has it.
+pub fn errno_name(errno: i32) -> String {
+    match errno {
+        0 => "ok".into(),
+        libc::EINVAL => "EINVAL".into(),
+        libc::ESRCH => "ESRCH".into(),
+        libc::ENOENT => "ENOENT".into(),
+        libc::EOPNOTSUPP => "EOPNOTSUPP".into(),
+        libc::EBUSY => "EBUSY".into(),
+        libc::ENOSPC => "ENOSPC".into(),
+        libc::EINTR => "EINTR".into(),
+        libc::EACCES => "EACCES".into(),
+        libc::EPERM => "EPERM".into(),
+        libc::ENOMEM => "ENOMEM".into(),
+        libc::EFAULT => "EFAULT".into(),
+        libc::EBADF => "EBADF".into(),
+        other => format!("errno {other}"),
+    }
+}
+
+/// Memory shared by this process and all that it forks later, at the same address in each.
+pub struct Shared {
+    base: *mut u8,
+    len: usize,
+}
+
+impl Shared {
+    /// Maps `len` bytes of it.
+    pub fn new(len: usize) -> io::Result<Self> {
+        // SAFETY: A new mapping at an address of the kernel's choice touches no existing memory.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        match base {
+            libc::MAP_FAILED => Err(io::Error::last_os_error()),
+            base => Ok(Shared {
+                base: base.cast(),
+                len,
+            }),
+        }
+    }
+
+    /// Its address, the same in all processes.
+    pub fn address(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// Copies `bytes` to `offset`, and returns their address.
+    pub fn put(&self, offset: usize, bytes: &[u8]) -> u64 {
+        assert!(offset + bytes.len() <= self.len);
+        // SAFETY: The range lies in the mapping (checked above); the other processes wait for a
+        // command while we write.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(offset), bytes.len());
+        }
+        self.address() + offset as u64
+    }
+
+    /// Copies `len` bytes from `offset`.
+    pub fn get(&self, offset: usize, len: usize) -> Vec<u8> {
+        assert!(offset + len <= self.len);
+        let mut bytes = vec![0; len];
+        // SAFETY: As in `put()`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.base.add(offset), bytes.as_mut_ptr(), len);
+        }
+        bytes
+    }
+}
