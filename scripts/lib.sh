@@ -8,6 +8,7 @@ TOP=$(cd "$(dirname "$0")/.." && pwd -P)
 BUILD=${BUILD:-$TOP/build}
 case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
 export BUILD
+PATH=$PATH:/usr/sbin:/sbin # chroot, for who is not root
 case $TOP$BUILD in *[[:space:]:]*)
 	echo "the kernel's make takes no paths with spaces or colons: $TOP, $BUILD" >&2
 	exit 1
