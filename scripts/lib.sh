@@ -52,7 +52,7 @@ lock() {
 	mkdir -p "$BUILD" "$LOG" 2>/dev/null && [ -w "$BUILD" ] ||
 		die "cannot write to $BUILD" "Give another folder: make BUILD=/some/folder ..."
 	exec 9>"$BUILD/.lock-$1"
-	flock -n 9 || {
+	flock -w 3 9 || {
 		say "$1: another run is at it, waiting"
 		flock 9
 	}
