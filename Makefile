@@ -20,6 +20,9 @@ demo: ## from nothing to a picture: unmap a test process's folios on both archit
 check: ## the whole test suite, both architectures (GROUPS="a b": only these groups)
 	@scripts/check $(GROUPS)
 
+quick: ## a few tests of each kind, both architectures: the loop while editing
+	@scripts/check quick
+
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")
 	@scripts/check-mutants $(NAMES)
 
@@ -53,4 +56,4 @@ prepare-%:
 	@scripts/module $*
 	@scripts/guest-programs $*
 
-.PHONY: help demo check check-mutants shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick check-mutants shell module toolchain rust-analyzer fmt lint clean distclean

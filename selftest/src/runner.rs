@@ -12,7 +12,7 @@ use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
 /// How long one test may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Diagnostics of one test beyond this are dropped: the first ones tell what is wrong.
 const MOST_LINES: usize = 60;
 

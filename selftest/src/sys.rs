@@ -90,6 +90,20 @@ pub fn die_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
+/// Stays on the first CPU from now on.
+///
+/// A CPU may keep a read-only translation of a page that has become writable since: the kernel
+/// does not tell it. A process that moves there takes a fault that has nothing to do with what is
+/// in the page table, and tests that count faults would see it.
+pub fn stay_on_first_cpu() {
+    // SAFETY: All-zero is a valid `cpu_set_t`, and the set lives during the call.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(0, &mut cpus);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus);
+    }
+}
+
 /// Gives up root.
 pub fn become_user(id: u32) -> io::Result<()> {
     // SAFETY: `setresgid()` and `setresuid()` have no memory preconditions.

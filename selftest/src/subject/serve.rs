@@ -9,6 +9,7 @@ use crate::sys;
 /// Obeys commands from the channel `at` until it is told to exit.
 pub fn serve(channels: &[i32], mut at: usize) -> ! {
     sys::die_with_parent();
+    sys::stay_on_first_cpu();
     loop {
         let Some(request) = receive::<Request>(channels[at]) else {
             sys::exit_now(2)
