@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::knobs::Saved;
 use crate::ktap::{Ktap, Outcome};
+use crate::observe::mthp;
 use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
@@ -44,6 +45,7 @@ impl Test {
 /// Runs the tests and prints KTAP; true if nothing failed.
 pub fn run(tests: &[Test]) -> bool {
     let saved = Saved::save();
+    mthp::open();
     let mut ktap = Ktap::begin(tests.len());
     for test in tests {
         let (mut outcome, mut lines) = run_one(test);
