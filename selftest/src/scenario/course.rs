@@ -13,7 +13,7 @@ use crate::knobs;
 use crate::observe::{kpage, Snapshot, System};
 use crate::shape::{folio, Shape};
 use crate::subject::Faults;
-use crate::sys::{errno_name, page_size};
+use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
@@ -263,7 +263,7 @@ fn check_events(
 /// The kernel takes it from counters that it does not sum up: each of the three may be off by a
 /// per-CPU batch on every CPU.
 fn check_high_water(checks: &mut Checks, k: usize, rss_before: u64, hwm_after: u64) {
-    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let cpus = sys::cpus();
     let slack_kb = 3 * cpus * (32.max(2 * cpus)) * page_size() as u64 / 1024;
     checks.that(hwm_after + slack_kb >= rss_before, || {
         format!("VmHWM of process {k}: {hwm_after} kB, but {rss_before} kB were resident before")
