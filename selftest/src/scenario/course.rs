@@ -403,11 +403,10 @@ pub fn check_gone(
     (pfn, pages): (u64, usize),
     origin: &System,
 ) -> Result<System, Stop> {
-    let mut left = Vec::new();
-    let mut now = System::take()?;
-    for attempt in 0..20 {
-        left.clear();
-        now = System::take()?;
+    let mut attempt = 0;
+    loop {
+        let mut left = Vec::new();
+        let now = System::take()?;
         if now.swap_used_kb != origin.swap_used_kb {
             let (a, b) = (now.swap_used_kb, origin.swap_used_kb);
             left.push(format!("swap used is {a} kB, was {b} kB"));
@@ -428,13 +427,15 @@ pub fn check_gone(
         if left.is_empty() {
             return Ok(now);
         }
-        // Per-CPU lists hold references for a while; this drains them.
-        if attempt == 0 {
-            knobs::write("/proc/sys/vm/drop_caches", "1")?;
-        } else {
-            sleep(Duration::from_millis(20));
+        attempt += 1;
+        match attempt {
+            // Per-CPU lists hold references for a while; this drains them.
+            2 => knobs::write("/proc/sys/vm/drop_caches", "1")?,
+            20 => {
+                checks.that(false, || left.join("\n"));
+                return Ok(now);
+            }
+            _ => sleep(Duration::from_millis(20)),
         }
     }
-    checks.that(false, || left.join("\n"));
-    Ok(now)
 }
