@@ -51,12 +51,10 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
     }
 }
 
-/// The word that belongs at `address` in the pattern of `seed` (splitmix64).
+/// The word that belongs at `address` in the pattern of `seed`: another for each address and seed.
 fn pattern(address: u64, seed: u64) -> u64 {
-    let mut x = address ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+    let x = (address ^ (seed << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^ (x >> 32)
 }
 
 /// The byte that belongs at `address` in the pattern of `seed`.
