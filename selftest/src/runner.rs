@@ -30,6 +30,11 @@ pub struct Test {
 type Body = dyn Fn(&mut Checks) -> Result<(), Stop>;
 
 impl Test {
+    /// Its name: the group, a colon, and what is tested.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A test.
     pub fn new(
         name: impl Into<String>,
@@ -42,8 +47,8 @@ impl Test {
     }
 }
 
-/// Runs the tests and prints KTAP; true if nothing failed.
-pub fn run(tests: &[Test]) -> bool {
+/// Runs the tests and prints KTAP; true if nothing failed. With `first_failure` it stops there.
+pub fn run(tests: &[Test], first_failure: bool) -> bool {
     let saved = Saved::save();
     mthp::open();
     let mut ktap = Ktap::begin(tests.len());
@@ -56,6 +61,9 @@ pub fn run(tests: &[Test]) -> bool {
         }
         let failed = matches!(outcome, Outcome::NotOk);
         ktap.result(&test.name, outcome, &lines);
+        if failed && first_failure {
+            break;
+        }
     }
     ktap.end()
 }
