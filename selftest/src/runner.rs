@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::knobs::Saved;
 use crate::ktap::{Ktap, Outcome};
+use crate::observe::mthp;
 use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
@@ -29,6 +30,11 @@ pub struct Test {
 type Body = dyn Fn(&mut Checks) -> Result<(), Stop>;
 
 impl Test {
+    /// Its name: the group, a colon, and what is tested.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A test.
     pub fn new(
         name: impl Into<String>,
@@ -41,9 +47,10 @@ impl Test {
     }
 }
 
-/// Runs the tests and prints KTAP; true if nothing failed.
-pub fn run(tests: &[Test]) -> bool {
+/// Runs the tests and prints KTAP; true if nothing failed. With `first_failure` it stops there.
+pub fn run(tests: &[Test], first_failure: bool) -> bool {
     let saved = Saved::save();
+    mthp::open();
     let mut ktap = Ktap::begin(tests.len());
     for test in tests {
         let (mut outcome, mut lines) = run_one(test);
@@ -52,7 +59,11 @@ pub fn run(tests: &[Test]) -> bool {
             outcome = Outcome::NotOk;
             lines.extend(left);
         }
+        let failed = matches!(outcome, Outcome::NotOk);
         ktap.result(&test.name, outcome, &lines);
+        if failed && first_failure {
+            break;
+        }
     }
     ktap.end()
 }
@@ -116,6 +127,8 @@ fn try_run_one(test: &Test) -> std::io::Result<(Outcome, Vec<String>)> {
 fn child(test: &Test, mut out: std::fs::File) -> ! {
     sys::own_group();
     sys::die_with_parent();
+    // With its subjects: to wake one on another CPU costs more than all that it is told to do.
+    sys::stay_on_first_cpu();
     let mut checks = Checks::default();
     let stop = (test.body)(&mut checks).err();
     for line in checks.broken() {

@@ -21,6 +21,12 @@ pub fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
+/// How many CPUs the machine has, also those that this process keeps away from.
+pub fn cpus() -> u64 {
+    // SAFETY: `sysconf()` has no preconditions.
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) }.max(1) as u64
+}
+
 /// `fork(2)`: `None` in the child, its pid in the parent.
 pub fn fork() -> io::Result<Option<i32>> {
     // SAFETY: This program has one thread, so the child may do whatever the parent may.
@@ -102,6 +108,19 @@ pub fn stay_on_first_cpu() {
         libc::CPU_SET(0, &mut cpus);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus);
     }
+}
+
+/// Does something on another CPU than the first, if there is one, and comes back to the first.
+pub fn on_another_cpu<T>(what: impl FnOnce() -> T) -> T {
+    // SAFETY: All-zero is a valid `cpu_set_t`, and the set lives during the call.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        (1..libc::CPU_SETSIZE as usize).for_each(|cpu| libc::CPU_SET(cpu, &mut cpus));
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus);
+    }
+    let done = what();
+    stay_on_first_cpu();
+    done
 }
 
 /// Gives up root.

@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
+use crate::sys;
+
 /// The file that takes requests.
 pub const UNMAP: &str = "/sys/kernel/debug/anon_ttu/unmap";
 /// The file with the totals since load.
@@ -169,8 +171,12 @@ impl Trigger {
     }
 
     /// Makes a request and reads its report.
+    ///
+    /// It is made on another CPU than the one where the process ran, so that translations must be
+    /// flushed over there.
     pub fn request(&self, request: &Request) -> io::Result<Answer> {
-        let errno = self.write(format!("{request}\n").as_bytes())?;
+        let text = format!("{request}\n");
+        let errno = sys::on_another_cpu(|| self.write(text.as_bytes()))?;
         let report = Report::parse(&self.read(4096)?);
         Ok(Answer { errno, report })
     }

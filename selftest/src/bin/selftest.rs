@@ -3,31 +3,41 @@
 //! Judges the loaded module, and prints KTAP.
 //!
 //! `selftest` runs all groups, `selftest GROUP...` runs those, `selftest --list` prints their
-//! names. Exits with 0 if nothing failed.
+//! names. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
+//! after a test that failed. Exits with 0 if nothing failed.
 
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anon_ttu_selftest::scenario::{Group, GROUPS};
+use anon_ttu_selftest::scenario::{quick, GROUPS};
 use anon_ttu_selftest::{runner, trigger};
 
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
+    let mut args: Vec<String> = env::args().skip(1).collect();
     if args == ["--list"] {
         GROUPS.iter().for_each(|g| println!("{}", g.name));
         return ExitCode::SUCCESS;
     }
-    if let Some(odd) = args.iter().find(|a| !GROUPS.iter().any(|g| g.name == **a)) {
-        eprintln!("selftest: no group {odd}; --list prints them");
+    let first_failure = args.first().is_some_and(|a| a == "--first-failure");
+    args.drain(..usize::from(first_failure));
+    let known = |a: &str| a == "quick" || GROUPS.iter().any(|g| g.name == a);
+    if let Some(odd) = args.iter().find(|a| !known(a)) {
+        eprintln!("selftest: no group {odd}; --list prints them, and there is quick");
         return ExitCode::from(2);
     }
-    let wanted = |g: &&Group| args.is_empty() || args.iter().any(|a| a == g.name);
-    let tests: Vec<_> = GROUPS
-        .iter()
-        .filter(wanted)
-        .flat_map(|g| (g.tests)())
-        .collect();
+    let wanted = |name: &str| args.is_empty() || args.iter().any(|a| a == name);
+    let groups = GROUPS.iter().filter(|g| wanted(g.name));
+    let mut tests: Vec<_> = groups.flat_map(|g| (g.tests)()).collect();
+    if args.iter().any(|a| a == "quick") {
+        match quick() {
+            Ok(some) => tests.extend(some),
+            Err(name) => {
+                eprintln!("selftest: quick wants a test that there is not: {name}");
+                return ExitCode::from(2);
+            }
+        }
+    }
     if !Path::new(trigger::UNMAP).exists() {
         println!("KTAP version 1");
         println!("1..{}", tests.len());
@@ -37,7 +47,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    match runner::run(&tests) {
+    match runner::run(&tests, first_failure) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

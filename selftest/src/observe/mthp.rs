@@ -4,8 +4,11 @@
 //! kernel knows, and its counters of each.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use crate::sys::page_size;
 
@@ -66,16 +69,35 @@ pub fn pmd_order() -> u32 {
     (size / page_size()).trailing_zeros()
 }
 
-/// Reads the watched counters of all sizes, as `64kB/swpout`.
-pub fn read() -> BTreeMap<String, u64> {
-    let mut all = BTreeMap::new();
+/// The files of the watched counters, opened once: a look at the system reads them all.
+static FILES: OnceLock<Vec<(String, File)>> = OnceLock::new();
+
+fn files() -> Vec<(String, File)> {
+    let mut files = Vec::new();
     for size in sizes() {
         for name in WATCHED {
-            let text = fs::read_to_string(folder(size).join("stats").join(name));
-            if let Some(value) = text.ok().and_then(|t| t.trim().parse().ok()) {
-                all.insert(format!("{size}kB/{name}"), value);
+            if let Ok(file) = File::open(folder(size).join("stats").join(name)) {
+                files.push((format!("{size}kB/{name}"), file));
             }
         }
     }
-    all
+    files
+}
+
+/// Opens the files of the counters, so that processes forked later need not.
+pub fn open() {
+    FILES.get_or_init(files);
+}
+
+/// Reads the watched counters of all sizes, as `64kB/swpout`.
+pub fn read() -> io::Result<BTreeMap<String, u64>> {
+    let mut all = BTreeMap::new();
+    for (name, file) in FILES.get_or_init(files) {
+        let mut text = [0; 32];
+        let n = file.read_at(&mut text, 0)?;
+        let text = String::from_utf8_lossy(&text[..n]);
+        let value = text.trim().parse().map_err(io::Error::other)?;
+        all.insert(name.clone(), value);
+    }
+    Ok(all)
 }

@@ -36,7 +36,7 @@ impl System {
     /// Looks at the system.
     pub fn take() -> io::Result<Self> {
         let mut events = vmstat::read()?;
-        events.extend(mthp::read());
+        events.extend(mthp::read()?);
         Ok(System {
             swap_used_kb: swaps::used_kb()?,
             events,

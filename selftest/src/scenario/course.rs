@@ -13,7 +13,7 @@ use crate::knobs;
 use crate::observe::{kpage, Snapshot, System};
 use crate::shape::{folio, Shape};
 use crate::subject::Faults;
-use crate::sys::{errno_name, page_size};
+use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
@@ -263,7 +263,7 @@ fn check_events(
 /// The kernel takes it from counters that it does not sum up: each of the three may be off by a
 /// per-CPU batch on every CPU.
 fn check_high_water(checks: &mut Checks, k: usize, rss_before: u64, hwm_after: u64) {
-    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let cpus = sys::cpus();
     let slack_kb = 3 * cpus * (32.max(2 * cpus)) * page_size() as u64 / 1024;
     checks.that(hwm_after + slack_kb >= rss_before, || {
         format!("VmHWM of process {k}: {hwm_after} kB, but {rss_before} kB were resident before")
@@ -403,11 +403,10 @@ pub fn check_gone(
     (pfn, pages): (u64, usize),
     origin: &System,
 ) -> Result<System, Stop> {
-    let mut left = Vec::new();
-    let mut now = System::take()?;
-    for attempt in 0..20 {
-        left.clear();
-        now = System::take()?;
+    let mut attempt = 0;
+    loop {
+        let mut left = Vec::new();
+        let now = System::take()?;
         if now.swap_used_kb != origin.swap_used_kb {
             let (a, b) = (now.swap_used_kb, origin.swap_used_kb);
             left.push(format!("swap used is {a} kB, was {b} kB"));
@@ -428,13 +427,15 @@ pub fn check_gone(
         if left.is_empty() {
             return Ok(now);
         }
-        // Per-CPU lists hold references for a while; this drains them.
-        if attempt == 0 {
-            knobs::write("/proc/sys/vm/drop_caches", "1")?;
-        } else {
-            sleep(Duration::from_millis(20));
+        attempt += 1;
+        match attempt {
+            // Per-CPU lists hold references for a while; this drains them.
+            2 => knobs::write("/proc/sys/vm/drop_caches", "1")?,
+            20 => {
+                checks.that(false, || left.join("\n"));
+                return Ok(now);
+            }
+            _ => sleep(Duration::from_millis(20)),
         }
     }
-    checks.that(false, || left.join("\n"));
-    Ok(now)
 }

@@ -37,6 +37,10 @@ pub fn tests() -> Vec<Test> {
         for reclaim in [false, true] {
             let mut pins = vec![0, (1 << order) / 2, (1 << order) - 1];
             pins.dedup();
+            if order > 4 && reclaim {
+                // Nothing gets as far as the reclaim: which page is pinned shows without it.
+                pins = vec![(1 << order) / 2];
+            }
             for pin in pins {
                 add_exclusive(&mut tests, order, mapping, pin, reclaim);
             }

@@ -21,6 +21,8 @@ pub enum Op {
     Poke,
     /// Tell the page faults taken.
     Faults,
+    /// Populate memory: where the list of [`Populate`] is, and how many there are.
+    Populate,
     /// Fork a subject: its channel.
     Fork,
     /// Exit.
@@ -35,6 +37,18 @@ pub struct Request {
     pub op: Op,
     /// With what.
     pub args: [u64; 7],
+}
+
+/// A part of memory to populate, and the advice to `madvise(2)` that does it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Populate {
+    /// Its first byte.
+    pub start: u64,
+    /// Its length.
+    pub len: u64,
+    /// `MADV_POPULATE_READ` or `MADV_POPULATE_WRITE`.
+    pub advice: u64,
 }
 
 /// An answer.

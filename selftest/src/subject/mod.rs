@@ -25,6 +25,8 @@ pub use serve::pattern_byte;
 const PATIENCE_MS: i32 = 20_000;
 /// Room for arguments and data that pass between the test and its subjects.
 const SCRATCH_LEN: usize = 64 << 10;
+/// Where in it the lists of memory to populate are.
+const LISTS_AT: usize = SCRATCH_LEN - (4 << 10);
 
 /// The makings of the subjects of one test: a channel for each, and memory shared with all.
 pub struct Family {
@@ -119,15 +121,19 @@ impl<'f> Subject<'f> {
     /// That is not only what its own code touches: the kernel writes to a registered rseq area
     /// when it moves the process to another CPU.
     pub fn settle(&self) -> Result<(), Stop> {
+        let mut list = Vec::new();
         for vma in &self.own {
             let advice = match vma.writable {
                 true => libc::MADV_POPULATE_WRITE,
                 false => libc::MADV_POPULATE_READ,
             };
-            let args = [vma.start, vma.end - vma.start, advice as u64, 0, 0, 0];
-            // The vdso and its like do not take it, and do not need it.
-            let _ = self.syscall(libc::SYS_madvise, args)?;
+            for word in [vma.start, vma.end - vma.start, advice as u64] {
+                list.extend(word.to_ne_bytes());
+            }
         }
+        let at = self.family.scratch.put(LISTS_AT, &list);
+        let args = [at, self.own.len() as u64, 0, 0, 0, 0, 0];
+        self.call(Op::Populate, args)?;
         self.faults().map(drop)
     }
 

@@ -2,7 +2,7 @@
 
 //! The subject's side: one loop that allocates nothing.
 
-use super::message::{receive, send, Op, Reply, Request};
+use super::message::{receive, send, Op, Populate, Reply, Request};
 use super::Faults;
 use crate::sys;
 
@@ -27,6 +27,8 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
             Op::Peek => reply.value = unsafe { (a as *const u8).read_volatile() }.into(),
             // SAFETY: As above.
             Op::Poke => unsafe { (a as *mut u8).write_volatile(b as u8) },
+            // SAFETY: The test has put as many of them there.
+            Op::Populate => unsafe { populate(a as *const Populate, b) },
             Op::Faults => {
                 let faults = faults();
                 reply.value = faults.minor;
@@ -49,12 +51,10 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
     }
 }
 
-/// The word that belongs at `address` in the pattern of `seed` (splitmix64).
+/// The word that belongs at `address` in the pattern of `seed`: another for each address and seed.
 fn pattern(address: u64, seed: u64) -> u64 {
-    let mut x = address ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+    let x = (address ^ (seed << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^ (x >> 32)
 }
 
 /// The byte that belongs at `address` in the pattern of `seed`.
@@ -96,6 +96,19 @@ fn syscall(args: &[u64; 7]) -> u64 {
     match value {
         -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) as u64,
         value => value as u64,
+    }
+}
+
+/// # Safety
+///
+/// `list` points to `n` of them.
+unsafe fn populate(list: *const Populate, n: u64) {
+    for i in 0..n as usize {
+        // SAFETY: Inside the list that the caller vouches for.
+        let part = unsafe { list.add(i).read() };
+        let madvise = libc::SYS_madvise as u64;
+        // The vdso and its like do not take it, and do not need it.
+        let _ = syscall(&[madvise, part.start, part.len, part.advice, 0, 0, 0]);
     }
 }
 
