@@ -11,6 +11,8 @@ use crate::observe::swaps;
 use crate::sys;
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage";
+const KHUGEPAGED_SLEEP: &str =
+    "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
 const KSM_RUN: &str = "/sys/kernel/mm/ksm/run";
 const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
 
@@ -25,6 +27,31 @@ pub fn read(path: impl AsRef<Path>) -> io::Result<String> {
 pub fn write(path: impl AsRef<Path>, value: &str) -> io::Result<()> {
     let path = path.as_ref();
     fs::write(path, value).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}
+
+/// khugepaged sleeps while this lives.
+///
+/// Looking whether it can collapse 2 MiB, it takes the page table away for a moment; an access in
+/// that moment is a fault that is counted and has to be repeated.
+pub struct KhugepagedAsleep {
+    was: String,
+}
+
+impl KhugepagedAsleep {
+    /// Sends it to sleep.
+    pub fn new() -> io::Result<Self> {
+        let was = read(KHUGEPAGED_SLEEP)?;
+        write(KHUGEPAGED_SLEEP, "3600000")?;
+        Ok(KhugepagedAsleep { was })
+    }
+}
+
+impl Drop for KhugepagedAsleep {
+    fn drop(&mut self) {
+        if let Err(e) = write(KHUGEPAGED_SLEEP, &self.was) {
+            eprintln!("setting not restored: {e}");
+        }
+    }
 }
 
 /// The settings that tests may change, with the values found at the start.
