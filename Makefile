@@ -52,8 +52,6 @@ distclean: ## remove the build folder
 
 # Everything that a guest of one architecture needs.
 prepare-%:
-	@scripts/prepare $*
-	@scripts/module $*
-	@scripts/guest-programs $*
+	@scripts/build $*
 
 .PHONY: help demo check quick check-mutants shell module toolchain rust-analyzer fmt lint clean distclean
