@@ -11,8 +11,23 @@ use crate::observe::swaps;
 use crate::sys;
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage";
-const KHUGEPAGED_SLEEP: &str =
-    "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
+/// What keeps the kernel's own threads from the tests' memory.
+///
+/// DAMON samples pages and clears their accessed bits; khugepaged takes a page table away for a
+/// moment to look whether it can collapse it. A fault that is under way then finds another entry
+/// than it began with, and is repeated: it counts twice. khugepaged still wakes up once for the
+/// first process that it is told of, so it is given little to look at.
+const QUIET: [(&str, &str); 3] = [
+    ("/sys/module/damon_stat/parameters/enabled", "N"),
+    (
+        "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan",
+        "1",
+    ),
+    (
+        "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
+        "3600000",
+    ),
+];
 const KSM_RUN: &str = "/sys/kernel/mm/ksm/run";
 const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
 
@@ -29,27 +44,32 @@ pub fn write(path: impl AsRef<Path>, value: &str) -> io::Result<()> {
     fs::write(path, value).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
 }
 
-/// khugepaged sleeps while this lives.
-///
-/// Looking whether it can collapse 2 MiB, it takes the page table away for a moment; an access in
-/// that moment is a fault that is counted and has to be repeated.
-pub struct KhugepagedAsleep {
-    was: String,
+/// The kernel's own threads leave the tests' memory alone while this lives.
+pub struct Quiet {
+    was: Vec<(&'static str, String)>,
 }
 
-impl KhugepagedAsleep {
-    /// Sends it to sleep.
+impl Quiet {
+    /// Quiets those that this kernel has.
     pub fn new() -> io::Result<Self> {
-        let was = read(KHUGEPAGED_SLEEP)?;
-        write(KHUGEPAGED_SLEEP, "3600000")?;
-        Ok(KhugepagedAsleep { was })
+        let mut quiet = Quiet { was: Vec::new() };
+        for (path, value) in QUIET
+            .into_iter()
+            .filter(|(path, _)| Path::new(path).exists())
+        {
+            quiet.was.push((path, read(path)?));
+            write(path, value)?;
+        }
+        Ok(quiet)
     }
 }
 
-impl Drop for KhugepagedAsleep {
+impl Drop for Quiet {
     fn drop(&mut self) {
-        if let Err(e) = write(KHUGEPAGED_SLEEP, &self.was) {
-            eprintln!("setting not restored: {e}");
+        for (path, value) in &self.was {
+            if let Err(e) = write(path, value) {
+                eprintln!("setting not restored: {e}");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::knobs::{KhugepagedAsleep, Saved};
+use crate::knobs::{Quiet, Saved};
 use crate::ktap::{Ktap, Outcome};
 use crate::observe::mthp;
 use crate::sys::{self, End};
@@ -49,8 +49,7 @@ impl Test {
 
 /// Runs the tests and prints KTAP; true if nothing failed. With `first_failure` it stops there.
 pub fn run(tests: &[Test], first_failure: bool) -> bool {
-    // Where there is no khugepaged, nothing has to sleep.
-    let _asleep = KhugepagedAsleep::new();
+    let _quiet = Quiet::new().map_err(|e| println!("# {e}"));
     let saved = Saved::save();
     mthp::open();
     let mut ktap = Ktap::begin(tests.len());
