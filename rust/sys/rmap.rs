@@ -38,7 +38,7 @@ pub(crate) fn rmap_walk<F: FnMut(&Vma, usize) -> bool>(folio: &LockedFolio<'_>, 
         rmap_one: Some(rmap_one::<F>),
         done: Some(folio_not_mapped),
         anon_lock: Some(bindings::folio_lock_anon_vma_read),
-        ..Default::default()
+        ..pin_init::zeroed()
     };
     // SAFETY: The folio is locked. `control` and the closure that it points to outlive the call,
     // which does not hand them to another thread.
