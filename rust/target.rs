@@ -40,7 +40,13 @@ use crate::{
     },
 };
 use core::ops::Range;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::{
+        Instant,
+        Monotonic, //
+    },
+};
 
 /// What became of a folio.
 #[derive(Default)]
@@ -51,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) unmapped: usize,
     /// Pages that were freed.
     pub(crate) reclaimed: usize,
+    /// Nanoseconds inside `try_to_unmap()`, the kernel's or ours; nothing before or after it.
+    pub(crate) unmap_ns: i64,
     /// What the batched path did.
     pub(crate) tally: Tally,
     /// Why it is not completely unmapped.
@@ -217,17 +225,19 @@ fn unmap_locked(folio: &LockedFolio<'_>, path: Path, outcome: &mut Outcome) -> R
         flags = flags | TtuFlags::SYNC;
     }
 
+    let mapped = folio.nr_mapping_entries();
+    // What reading the clock costs is not what is asked for.
+    let clock = Instant::<Monotonic>::now().elapsed();
+    let start = Instant::<Monotonic>::now();
     match path {
-        Path::Batched => {
-            ttu::try_to_unmap(folio, flags, &mut outcome.tally);
-            outcome.unmapped = outcome.tally.unmapped as usize;
-        }
-        Path::Kernel => {
-            let before = folio.nr_mapping_entries();
-            rmap::kernel_try_to_unmap(folio, flags.bits());
-            outcome.unmapped = before.saturating_sub(folio.nr_mapping_entries());
-        }
+        Path::Batched => ttu::try_to_unmap(folio, flags, &mut outcome.tally),
+        Path::Kernel => rmap::kernel_try_to_unmap(folio, flags.bits()),
     }
+    outcome.unmap_ns = (start.elapsed() - clock).as_nanos();
+    outcome.unmapped = match path {
+        Path::Batched => outcome.tally.unmapped as usize,
+        Path::Kernel => mapped.saturating_sub(folio.nr_mapping_entries()),
+    };
     tlb::try_to_unmap_flush();
 
     if folio.is_mapped() {

@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(super) restored: usize,
     /// Pages that were freed.
     pub(super) reclaimed: usize,
+    /// Nanoseconds inside `try_to_unmap()`.
+    unmap_ns: i64,
     /// The first failure.
     failure: Option<Reason>,
 }
@@ -49,6 +51,7 @@ impl Report {
             runs: 0,
             restored: 0,
             reclaimed: 0,
+            unmap_ns: 0,
             failure: None,
         }
     }
@@ -62,6 +65,7 @@ impl Report {
         self.runs += outcome.tally.runs as usize;
         self.restored += outcome.tally.restored as usize;
         self.reclaimed += outcome.reclaimed;
+        self.unmap_ns += outcome.unmap_ns;
         if let Some(reason) = outcome.failure {
             self.failed += 1;
             self.fail(reason);
@@ -98,6 +102,7 @@ impl fmt::Display for Report {
         writeln!(f, "runs {}", self.runs)?;
         writeln!(f, "restored {}", self.restored)?;
         writeln!(f, "reclaimed {}", self.reclaimed)?;
+        writeln!(f, "unmap_ns {}", self.unmap_ns)?;
         writeln!(
             f,
             "result {}",
