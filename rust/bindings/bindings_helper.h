@@ -26,6 +26,13 @@
 /* Macros that bindgen cannot evaluate. */
 const int ANON_TTU_CONST_MM_ANONPAGES = MM_ANONPAGES;
 const int ANON_TTU_CONST_MM_SWAPENTS = MM_SWAPENTS;
+const unsigned long ANON_TTU_CONST_SWAPFILE_CLUSTER = SWAPFILE_CLUSTER;
+const unsigned long ANON_TTU_CONST_SWP_TB_PFN_MARK = SWP_TB_PFN_MARK;
+const unsigned long ANON_TTU_CONST_SWP_TB_PFN_MARK_MASK = SWP_TB_PFN_MARK_MASK;
+const unsigned long ANON_TTU_CONST_PG_ANON_EXCLUSIVE = BIT(PG_anon_exclusive);
+const unsigned long ANON_TTU_CONST_PG_SWAPBACKED = BIT(PG_swapbacked);
+const unsigned long ANON_TTU_CONST_PG_SWAPCACHE = BIT(PG_swapcache);
+const unsigned long ANON_TTU_CONST_PMD_SIZE = PMD_SIZE;
 const unsigned long ANON_TTU_CONST_HPAGE_PMD_NR = HPAGE_PMD_NR;
 const unsigned long ANON_TTU_CONST_PAGE_SIZE = PAGE_SIZE;
 const unsigned long ANON_TTU_CONST_VM_LOCKED = VM_LOCKED;

@@ -24,7 +24,6 @@
 #define MODULE
 #endif
 
-#include <linux/cacheflush.h>
 #include <linux/ftrace.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
@@ -72,7 +71,6 @@ static void *anon_ttu_try_to_unmap_one;
 #endif
 
 #include "barrier.c"
-#include "cacheflush.c"
 #include "ftrace.c"
 #include "internal.c"
 #include "leafops.c"

@@ -75,15 +75,3 @@ __anon_ttu_helper void anon_ttu_helper_update_hiwater_rss(struct mm_struct *mm)
 {
 	update_hiwater_rss(mm);
 }
-
-__anon_ttu_helper
-bool anon_ttu_helper_vma_is_anonymous(struct vm_area_struct *vma)
-{
-	return vma_is_anonymous(vma);
-}
-
-__anon_ttu_helper
-struct page *anon_ttu_helper_folio_page(struct folio *folio, unsigned long n)
-{
-	return folio_page(folio, n);
-}

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 __anon_ttu_helper
-void anon_ttu_helper_mmu_notifier_range_init(struct mmu_notifier_range *range, struct mm_struct *mm,
-					     unsigned long start, unsigned long end)
-{
-	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, mm, start, end);
-}
-
-__anon_ttu_helper
 void anon_ttu_helper_mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
 	mmu_notifier_invalidate_range_start(range);

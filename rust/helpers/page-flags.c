@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-__anon_ttu_helper void anon_ttu_helper_ClearPageAnonExclusive(struct page *page)
+/* For @nr pages, at least one. */
+__anon_ttu_helper
+void anon_ttu_helper_ClearPageAnonExclusive(struct page *page, unsigned int nr)
 {
-	ClearPageAnonExclusive(page);
-}
-
-__anon_ttu_helper int anon_ttu_helper_PageAnonExclusive(const struct page *page)
-{
-	return PageAnonExclusive(page);
+	do {
+		ClearPageAnonExclusive(page++);
+	} while (--nr);
 }
 
 __anon_ttu_helper
@@ -71,18 +70,6 @@ __anon_ttu_helper
 bool anon_ttu_helper_folio_test_mlocked(const struct folio *folio)
 {
 	return folio_test_mlocked(folio);
-}
-
-__anon_ttu_helper
-bool anon_ttu_helper_folio_test_swapbacked(const struct folio *folio)
-{
-	return folio_test_swapbacked(folio);
-}
-
-__anon_ttu_helper
-bool anon_ttu_helper_folio_test_swapcache(const struct folio *folio)
-{
-	return folio_test_swapcache(folio);
 }
 
 __anon_ttu_helper

@@ -8,12 +8,6 @@ pte_t anon_ttu_helper_get_and_clear_ptes(struct mm_struct *mm, unsigned long add
 }
 
 __anon_ttu_helper
-unsigned long anon_ttu_helper_pmd_addr_end(unsigned long addr, unsigned long end)
-{
-	return pmd_addr_end(addr, end);
-}
-
-__anon_ttu_helper
 bool anon_ttu_helper_pte_accessible(struct mm_struct *mm, pte_t pte)
 {
 	return pte_accessible(mm, pte);
@@ -25,11 +19,13 @@ pte_t anon_ttu_helper_pte_advance_pfn(pte_t pte, unsigned long nr)
 	return pte_advance_pfn(pte, nr);
 }
 
+#ifdef CONFIG_ARM64
 __anon_ttu_helper
 unsigned int anon_ttu_helper_pte_batch_hint(pte_t *ptep, pte_t pte)
 {
 	return pte_batch_hint(ptep, pte);
 }
+#endif
 
 __anon_ttu_helper
 void anon_ttu_helper_pte_clear(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
@@ -92,11 +88,6 @@ __anon_ttu_helper bool anon_ttu_helper_pte_unused(pte_t pte)
 	return pte_unused(pte);
 }
 
-__anon_ttu_helper pte_t anon_ttu_helper_ptep_get(pte_t *ptep)
-{
-	return ptep_get(ptep);
-}
-
 __anon_ttu_helper
 void anon_ttu_helper_set_pte_at(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte)
 {
@@ -116,10 +107,19 @@ __anon_ttu_helper pte_t anon_ttu_helper_pte_clear_soft_dirty(pte_t pte)
 }
 
 /* An entry without what the hardware, or contpte, changes by itself. */
-__anon_ttu_helper pte_t anon_ttu_helper_pte_batch_key(pte_t pte)
+static pte_t anon_ttu_batch_key(pte_t pte)
 {
 #ifdef CONFIG_ARM64
 	pte = pte_mknoncont(pte);
 #endif
 	return pte_mkold(pte_mkclean(pte));
+}
+
+/* The bits of an entry that are left when those are taken away. */
+__anon_ttu_helper pteval_t anon_ttu_helper_pte_batch_mask(void)
+{
+	pte_t ones = { .pte = ~0UL };
+	pte_t zeroes = { .pte = 0 };
+
+	return anon_ttu_batch_key(ones).pte ^ anon_ttu_batch_key(zeroes).pte;
 }

@@ -2,18 +2,25 @@
 
 //! Page table entries that were cleared, and what is to become of them.
 //!
-//! In C the caller has to restore by hand what was not unmapped (`mm/rmap.c: try_to_unmap_one`).
-//! Here [`ClearedPtes`] owns the empty entries: it is committed from its front, run by run, and
-//! dropping it restores the rest.
+//! In C the caller has to restore by hand what was not unmapped, and to account for what was
+//! (`mm/rmap.c: try_to_unmap_one`). Here [`ClearedPtes`] owns the empty entries: it is committed
+//! from its front, run by run, and dropping it does both.
 
 use super::{
     bindings,
-    folio::{
-        Folio,
-        LockedFolio, //
+    folio::LockedFolio,
+    mm::{
+        MmCounter,
+        PAGE_SIZE, //
     },
-    page::Page,
-    pte::Pte,
+    page::{
+        Page,
+        Pages, //
+    },
+    pte::{
+        Pte,
+        SwapStep, //
+    },
     vma::Vma, //
 };
 use crate::ttu::batch::{
@@ -30,87 +37,96 @@ use core::{
 /// # Invariants
 ///
 /// - The page table lock is held for `'w`, and `ptep` points to the first of the batch's entries,
-///   which translates `address`.
+///   which translates `address`. There are as many as `pages`, which they mapped.
 /// - The entries behind the cursor are empty, and nobody else may fill them.
 /// - `pteval` is what the first entry was. Each following one was the same for the next page,
 ///   but for the accessed and dirty bits, which are those of all entries together.
+/// - The pages before the cursor have lost their entries for good, and still count as mapped.
+///   `swap_entries` of them are in swap now.
 #[must_use = "the entries are restored at once when the guard is unused"]
 pub(crate) struct ClearedPtes<'w, 'a> {
     folio: &'a LockedFolio<'a>,
     vma: &'a Vma,
-    first: Page<'a>,
+    pages: Pages<'a>,
     address: usize,
     ptep: *mut bindings::pte_t,
     pteval: Pte,
     cursor: Cursor,
+    swap_entries: u32,
     _walk: PhantomData<&'w bindings::page_vma_mapped_walk>,
 }
 
 impl<'w, 'a> ClearedPtes<'w, 'a> {
-    /// Takes charge of `nr` entries that were just cleared.
+    /// Takes charge of entries that were just cleared.
     ///
     /// # Safety
     ///
-    /// `walk` must hold the page table lock, and be at the first of `nr` entries that were just
-    /// cleared under it and mapped consecutive pages of `folio` from `first` on. `pteval` must be
-    /// what the first of them was, with the accessed and dirty bits of all.
+    /// `walk` must hold the page table lock, and be at the first of the entries that were just
+    /// cleared under it and mapped `pages` of `folio`. `pteval` must be what the first of them
+    /// was, with the accessed and dirty bits of all.
+    #[inline]
     pub(super) unsafe fn new(
         walk: &'w bindings::page_vma_mapped_walk,
         folio: &'a LockedFolio<'a>,
         vma: &'a Vma,
-        first: Page<'a>,
+        pages: Pages<'a>,
         pteval: Pte,
-        nr: BatchLen,
     ) -> Self {
-        // INVARIANT: By the safety contract.
+        // INVARIANT: By the safety contract; nothing is committed yet.
         Self {
             folio,
             vma,
-            first,
+            pages,
             address: walk.address,
             ptep: walk.pte,
             pteval,
-            cursor: Cursor::new(nr),
+            cursor: Cursor::new(pages.nr()),
+            swap_entries: 0,
             _walk: PhantomData,
         }
     }
 
     /// Returns what the first entry was, with the accessed and dirty bits of all.
+    #[inline]
     pub(crate) fn pteval(&self) -> Pte {
         self.pteval
     }
 
+    /// Returns the pages that the entries mapped.
+    #[inline]
+    pub(crate) fn pages(&self) -> Pages<'a> {
+        self.pages
+    }
+
     /// Returns the addresses of the whole batch.
+    #[inline]
     pub(crate) fn range(&self) -> Range<usize> {
-        self.address..self.address + self.cursor.len().bytes()
+        self.address..self.address + self.pages.nr().bytes()
     }
 
     /// Returns the VMA that the entries belong to.
+    #[inline]
     pub(crate) fn vma(&self) -> &'a Vma {
         self.vma
     }
 
-    /// Returns how many entries are not committed yet.
-    pub(crate) fn remaining(&self) -> Option<BatchLen> {
-        self.cursor.remaining()
+    /// Returns how many entries are committed.
+    #[inline]
+    pub(crate) fn done(&self) -> u32 {
+        self.cursor.done()
     }
 
-    /// Returns the page that the entry `index` places behind the cursor mapped.
-    pub(crate) fn page(&self, index: u32) -> Option<Page<'a>> {
-        let folio: &'a Folio = self.folio;
-        folio.page(self.first.index() + (self.cursor.done() + index) as usize)
-    }
-
-    /// Returns what the first entry that is not committed yet was.
-    pub(crate) fn front_pteval(&self) -> Pte {
-        match self.cursor.done() {
-            0 => self.pteval,
-            done => self.pteval.advance_pfn(done),
-        }
+    /// Returns the pages whose entries are not committed yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> Option<Pages<'a>> {
+        self.pages.behind(self.cursor.done())
     }
 
     /// Puts `cond_install_uffd_wp_ptes()` markers where entries of a file's VMA need them.
     pub(crate) fn install_uffd_wp_markers(&mut self) {
+        if self.vma.is_anonymous() {
+            return;
+        }
         // SAFETY: By the type invariants the entries are empty and under the page table lock. A
         // marker counts as empty: it is overwritten by a commit as well as by a restore.
         unsafe {
@@ -119,105 +135,122 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
                 self.address,
                 self.ptep,
                 self.pteval.0,
-                self.cursor.len().get() as usize,
+                self.pages.nr().get() as usize,
             );
         }
     }
 
-    /// Commits the next `nr` entries as swap entries of consecutive slots from `swap` on.
+    /// Commits the next `nr` entries as swap entries of consecutive slots: `swap` for the first,
+    /// the others a `step` apart.
     ///
     /// `set_ptes()` cannot do that: it would not advance the swap offset.
-    pub(crate) fn commit_swap(&mut self, nr: BatchLen, swap: Pte) -> UnmappedPages<'a> {
-        let mut pte = swap;
+    #[inline]
+    pub(crate) fn commit_swap(&mut self, nr: BatchLen, swap: Pte, step: SwapStep) {
+        if self.swap_entries == 0 {
+            // Swapoff must find this mm before there is anything to find in it.
+            self.vma.mm().prepare_for_swap_entries();
+        }
         let taken = self.take(nr);
-        for index in taken.clone() {
+        self.swap_entries += taken.end - taken.start;
+        let mut pte = swap;
+        for index in taken {
+            // SAFETY: By the type invariants the entry is empty and ours to fill. set_pte_at()
+            // comes down to this for an entry that is not present: nothing has to be flushed,
+            // folded or counted for it.
+            unsafe { self.ptep.add(index as usize).write_volatile(pte.0) };
+            pte = pte.advance_swp_offset(step, 1);
+        }
+    }
+
+    /// Commits the first entry as one that stands for broken memory.
+    pub(crate) fn commit_hwpoison(&mut self, page: Page<'_>) {
+        for index in self.take(BatchLen::ONE) {
             // SAFETY: By the type invariants the entry is ours to fill.
             unsafe {
                 bindings::set_pte_at(
                     self.vma.mm().as_ptr(),
-                    self.address + index as usize * super::mm::PAGE_SIZE,
+                    self.address + index as usize * PAGE_SIZE,
                     self.ptep.add(index as usize),
-                    pte.0,
+                    Pte::hwpoison(page).0,
                 );
             }
-            pte = pte.next_swp_offset();
         }
-        self.unmapped(taken)
     }
 
     /// Commits the next `nr` entries as they are: empty, or with a marker.
-    pub(crate) fn commit_empty(&mut self, nr: BatchLen) -> UnmappedPages<'a> {
-        let taken = self.take(nr);
-        self.unmapped(taken)
+    pub(crate) fn commit_empty(&mut self, nr: BatchLen) {
+        self.take(nr);
     }
 
     /// Moves the cursor over at most `nr` entries and returns which ones.
+    #[inline]
     fn take(&mut self, nr: BatchLen) -> Range<u32> {
         let start = self.cursor.done();
         self.cursor.advance(nr);
         start..self.cursor.done()
     }
 
-    fn unmapped(&self, taken: Range<u32>) -> UnmappedPages<'a> {
-        let folio: &'a Folio = self.folio;
-        UnmappedPages {
-            folio,
-            vma: self.vma,
-            first: folio.page(self.first.index() + taken.start as usize),
-            nr: taken.end - taken.start,
-        }
-    }
-}
-
-impl Drop for ClearedPtes<'_, '_> {
-    fn drop(&mut self) {
+    /// Writes back all entries that are not committed.
+    fn restore(&mut self) {
         let Some(rest) = self.cursor.remaining() else {
             return;
         };
-        let done = self.cursor.done() as usize;
+        let done = self.cursor.done();
+        let pteval = match done {
+            0 => self.pteval,
+            done => self.pteval.advance_pfn(done),
+        };
+        let done = done as usize;
         // SAFETY: By the type invariants the entries from the cursor on are ours to fill, and
         // this is what they were before.
         unsafe {
             bindings::set_ptes(
                 self.vma.mm().as_ptr(),
-                self.address + done * super::mm::PAGE_SIZE,
+                self.address + done * PAGE_SIZE,
                 self.ptep.add(done),
-                self.front_pteval().0,
+                pteval.0,
                 rest.get(),
             );
         }
     }
-}
 
-/// Pages whose entries are gone for good, and which still count as mapped.
-#[must_use = "the folio keeps the references of the lost mappings when this is unused"]
-pub(crate) struct UnmappedPages<'a> {
-    folio: &'a Folio,
-    vma: &'a Vma,
-    first: Option<Page<'a>>,
-    nr: u32,
-}
-
-impl UnmappedPages<'_> {
-    /// Takes the mappings out of the folio's counts and puts their references.
+    /// Takes the mappings that are gone out of all counts, and puts their references.
     ///
-    /// Mirrors the tail of `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c).
-    /// Context: the page table lock is held.
-    pub(crate) fn finish(self) {
-        let Some(first) = self.first else {
+    /// Mirrors the tail of `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c), once for all
+    /// runs of the batch.
+    fn account(&mut self) {
+        let Some(gone) = BatchLen::new(self.cursor.done()) else {
             return;
         };
+        let mm = self.vma.mm();
+        mm.add_counter(MmCounter::AnonPages, -(gone.get() as isize));
+        if self.swap_entries > 0 {
+            mm.add_counter(MmCounter::SwapEnts, self.swap_entries as isize);
+        }
         let folio = self.folio.as_ptr();
-        let nr = self.nr as i32;
-        // SAFETY: The page table lock is still held: `self` was made from what the walk lends.
-        // The entries for these pages are gone, so their counts and references are ours to put;
-        // the folio is kept by another reference, that of whoever has locked it.
+        let nr = gone.get() as i32;
+        // SAFETY: By the type invariants the page table lock is still held, and the entries for
+        // these pages are gone, so their counts and references are ours to put. The folio is kept
+        // by another reference, that of whoever has locked it.
         unsafe {
-            bindings::folio_remove_rmap_ptes(folio, first.as_ptr(), nr, self.vma.as_ptr());
+            bindings::folio_remove_rmap_ptes(
+                folio,
+                self.pages.first().as_ptr(),
+                nr,
+                self.vma.as_ptr(),
+            );
             if self.vma.is_locked() {
                 bindings::mlock_drain_local();
             }
             bindings::folio_put_refs(folio, nr);
         }
+    }
+}
+
+impl Drop for ClearedPtes<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.restore();
+        self.account();
     }
 }

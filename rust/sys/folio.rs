@@ -55,10 +55,6 @@ impl Folio {
         fn is_zone_device = folio_is_zone_device -> bool;
         /// `is_zero_folio()`: the shared page of zeros.
         fn is_zero = is_zero_folio -> bool;
-        /// `folio_test_swapbacked()`: not lazily freed by `MADV_FREE`.
-        fn is_swapbacked = folio_test_swapbacked -> bool;
-        /// `folio_test_swapcache()`: has swap slots.
-        fn in_swapcache = folio_test_swapcache -> bool;
         /// `folio_test_dirty()`.
         fn is_dirty = folio_test_dirty -> bool;
         /// `folio_test_writeback()`: is being written to its swap device.
@@ -96,23 +92,32 @@ impl Folio {
         self.0.get()
     }
 
+    /// `folio->flags`, which may change at any time, by atomic operations.
+    #[inline]
+    fn flags(&self) -> usize {
+        // SAFETY: Whoever has lent the folio holds a reference to it.
+        unsafe {
+            let folio = &raw const (*self.as_ptr()).__bindgen_anon_1.__bindgen_anon_1;
+            (&raw const (*folio).flags.f).read_volatile()
+        }
+    }
+
+    /// `folio_test_swapbacked()`: not lazily freed by `MADV_FREE`.
+    #[inline]
+    pub(crate) fn is_swapbacked(&self) -> bool {
+        self.flags() & bindings::PG_SWAPBACKED != 0
+    }
+
+    /// `folio_test_swapcache()`: has swap slots.
+    #[inline]
+    pub(crate) fn in_swapcache(&self) -> bool {
+        let both = bindings::PG_SWAPBACKED | bindings::PG_SWAPCACHE;
+        self.flags() & both == both
+    }
+
     /// Returns whether `folio_test_pmd_mappable()`.
     pub(crate) fn is_pmd_mappable(&self) -> bool {
         self.nr_pages() >= super::mm::HPAGE_PMD_NR
-    }
-
-    /// Returns its page number `index`, if it has so many.
-    pub(crate) fn page(&self, index: usize) -> Option<Page<'_>> {
-        if index >= self.nr_pages() {
-            return None;
-        }
-        // SAFETY: The index is within the folio, which is kept alive.
-        Some(unsafe { Page::from_raw(bindings::folio_page(self.as_ptr(), index), index) })
-    }
-
-    /// Returns its page with the frame number `pfn`, if it has one.
-    pub(crate) fn page_at_pfn(&self, pfn: usize) -> Option<Page<'_>> {
-        self.page(pfn.wrapping_sub(self.pfn()))
     }
 
     /// Returns how many page table entries map it; one by a PMD counts as one for each page.
@@ -164,6 +169,8 @@ impl Drop for FolioRef {
 /// The folio lock is held for as long as the value exists.
 pub(crate) struct LockedFolio<'a> {
     folio: &'a Folio,
+    /// A locked folio is not split.
+    nr_pages: u32,
     _nts: NotThreadSafe,
 }
 
@@ -175,6 +182,7 @@ impl<'a> LockedFolio<'a> {
             // INVARIANT: Just locked, and the guard unlocks when it is dropped.
             FolioLockGuard(LockedFolio {
                 folio,
+                nr_pages: folio.nr_pages() as u32,
                 _nts: NotThreadSafe,
             })
         })
@@ -189,8 +197,25 @@ impl<'a> LockedFolio<'a> {
         // INVARIANT: By the safety contract.
         Self {
             folio,
+            nr_pages: folio.nr_pages() as u32,
             _nts: NotThreadSafe,
         }
+    }
+
+    /// Returns how many pages it has.
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        self.nr_pages
+    }
+
+    /// Returns its page with the frame number `pfn`, if it has one.
+    pub(crate) fn page_at_pfn(&self, pfn: usize) -> Option<Page<'a>> {
+        let index = pfn.wrapping_sub(self.folio.pfn());
+        if index >= self.nr_pages as usize {
+            return None;
+        }
+        // SAFETY: The index is within the folio, which is kept alive.
+        Some(unsafe { Page::first_of(self.folio).add(index as u32) })
     }
 
     /// `folio_mark_dirty()`: the content is not on the swap device yet.

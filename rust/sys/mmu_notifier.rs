@@ -10,8 +10,8 @@ use super::{
 };
 use core::{
     marker::PhantomData,
-    mem::MaybeUninit,
-    ops::Range, //
+    ops::Range,
+    ptr, //
 };
 
 /// An invalidation that has been announced; dropping it announces the end.
@@ -30,24 +30,22 @@ impl<'a> Invalidation<'a> {
     ///
     /// Context: may sleep; no page table lock may be held.
     pub(crate) fn start(mm: &'a Mm, range: Range<usize>) -> Self {
-        let mut raw = MaybeUninit::uninit();
-        // SAFETY: `raw` has room for the object, and `mm` is alive.
-        let range = unsafe {
-            bindings::mmu_notifier_range_init(
-                raw.as_mut_ptr(),
-                mm.as_ptr(),
-                range.start,
-                range.end,
-            );
-            let mut range = raw.assume_init();
-            bindings::mmu_notifier_invalidate_range_start(&mut range);
-            range
-        };
-        // INVARIANT: Just initialised and announced. It has no pointers to itself and may move.
-        Self {
-            range,
+        // As mmu_notifier_range_init() does.
+        let mut this = Self {
+            range: bindings::mmu_notifier_range {
+                mm: mm.as_ptr(),
+                start: range.start,
+                end: range.end,
+                flags: 0,
+                event: bindings::mmu_notifier_event_MMU_NOTIFY_CLEAR,
+                owner: ptr::null_mut(),
+            },
             _mm: PhantomData,
-        }
+        };
+        // SAFETY: The range is initialised, and `mm` is alive.
+        unsafe { bindings::mmu_notifier_invalidate_range_start(&mut this.range) };
+        // INVARIANT: Just announced. It has no pointers to itself and may move.
+        this
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod pagewalk;
 pub(crate) mod pte;
 pub(crate) mod rmap;
 pub(crate) mod swap;
+mod swap_table;
 pub(crate) mod symbols;
 pub(crate) mod tlb;
 pub(crate) mod vma;

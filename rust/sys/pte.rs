@@ -12,6 +12,7 @@ use super::{
     page::Page,
     swap::SwapEntry, //
 };
+use crate::ttu::batch::BatchLen;
 
 /// A copy of a page table entry (`pte_t`).
 #[derive(Clone, Copy)]
@@ -60,23 +61,18 @@ impl Pte {
         fn swp_mksoft_dirty = pte_swp_mksoft_dirty -> Pte;
         /// `pte_swp_mkuffd()`, for a swap entry.
         fn swp_mkuffd = pte_swp_mkuffd -> Pte;
-        /// `pte_next_swp_offset()`: the next slot, with all other bits as they are.
-        fn next_swp_offset = pte_next_swp_offset -> Pte;
         /// `pte_clear_soft_dirty()`.
         fn clear_soft_dirty = pte_clear_soft_dirty -> Pte;
-        /// The entry without the bits that may differ within a batch: accessed, dirty, and on
-        /// arm64 the one that says that it belongs to a contpte block.
-        fn batch_key = pte_batch_key -> Pte;
     }
 
     /// Returns the page frame number of the page that the entry maps.
     ///
-    /// The entry is present, or one of those that are not and yet map a page, such as a
+    /// The entry is `present`, or one of those that are not and yet map a page, such as a
     /// device-exclusive entry.
-    pub(crate) fn pfn(self) -> usize {
+    pub(crate) fn pfn(self, present: bool) -> usize {
         // SAFETY: The functions only look at the value that they are given.
         unsafe {
-            if bindings::pte_present(self.0) {
+            if present {
                 bindings::pte_pfn(self.0)
             } else {
                 bindings::softleaf_to_pfn(bindings::softleaf_from_pte(self.0))
@@ -91,10 +87,33 @@ impl Pte {
         Self(unsafe { bindings::pte_advance_pfn(self.0, nr as usize) })
     }
 
-    /// `pte_same()`.
+    /// Returns how the entries of a batch that begins with this one look.
+    pub(crate) fn batch_pattern(self) -> BatchPattern {
+        BatchPattern {
+            // SAFETY: The function only computes.
+            mask: unsafe { bindings::pte_batch_mask() },
+            step: self.advance_pfn(1).0.pte.wrapping_sub(self.0.pte),
+        }
+    }
+
+    /// Returns how much `pte_next_swp_offset()` adds to this swap entry, the first of `nr`.
+    pub(crate) fn swp_offset_step(self, nr: BatchLen) -> SwapStep {
+        if nr == BatchLen::ONE {
+            return SwapStep(0);
+        }
+        // SAFETY: The function only computes with the value that it is given.
+        let next = unsafe { bindings::pte_next_swp_offset(self.0) };
+        SwapStep(next.pte.wrapping_sub(self.0.pte))
+    }
+
+    /// Returns this swap entry for the slot `nr` slots further on.
     #[inline]
-    pub(crate) fn same(self, other: Self) -> bool {
-        self.0.pte == other.0.pte
+    pub(crate) fn advance_swp_offset(mut self, step: SwapStep, nr: u32) -> Self {
+        self.0.pte = self
+            .0
+            .pte
+            .wrapping_add(step.0.wrapping_mul(nr as bindings::pteval_t));
+        self
     }
 
     /// Makes the entry that stands for a slot of swap space (`swp_entry_to_pte()`).
@@ -107,5 +126,41 @@ impl Pte {
     pub(crate) fn hwpoison(page: Page<'_>) -> Self {
         // SAFETY: The page belongs to a living folio; only its frame number is used.
         Self(unsafe { bindings::swp_entry_to_pte(bindings::make_hwpoison_entry(page.as_ptr())) })
+    }
+}
+
+/// The distance between the swap entries of two neighbouring slots.
+///
+/// An entry holds the offset as a number, on x86 inverted. Within the slots of one folio nothing
+/// is carried out of it, so that the next entry is a sum instead of a conversion there and back.
+#[derive(Clone, Copy)]
+pub(crate) struct SwapStep(bindings::pteval_t);
+
+/// What two entries of a batch have to agree on, and how far apart they are.
+///
+/// The same as comparing them by `pte_same()` after `pte_mkold()`, `pte_mkclean()` and, on arm64,
+/// `pte_mknoncont()`, and stepping on by `pte_advance_pfn()`, for a few instructions a page. Within
+/// one folio nothing is carried out of the frame number.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchPattern {
+    mask: bindings::pteval_t,
+    step: bindings::pteval_t,
+}
+
+impl BatchPattern {
+    /// Returns whether both entries can be in one batch, at the same place.
+    #[inline]
+    pub(crate) fn alike(self, a: Pte, b: Pte) -> bool {
+        (a.0.pte ^ b.0.pte) & self.mask == 0
+    }
+
+    /// Returns what `pte` would be for the page `nr` pages further on.
+    #[inline]
+    pub(crate) fn advance(self, mut pte: Pte, nr: u32) -> Pte {
+        pte.0.pte = pte
+            .0
+            .pte
+            .wrapping_add(self.step.wrapping_mul(nr as bindings::pteval_t));
+        pte
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Swap slots of a folio, and the counts of references to them.
+//! Swap slots of a folio.
 //!
-//! C headers: [`mm/swap.h`](srctree/mm/swap.h), [`mm/swap_table.h`](srctree/mm/swap_table.h)
+//! C header: [`mm/swap.h`](srctree/mm/swap.h)
 
 use super::{
     bindings,
@@ -10,13 +10,13 @@ use super::{
         Folio,
         LockedFolio, //
     },
-    page::Page, //
+    page::Page,
+    swap_table::SwapClusterGuard, //
 };
 use core::ops::Deref;
 use kernel::{
     error::to_result,
-    prelude::*,
-    types::NotThreadSafe, //
+    prelude::*, //
 };
 
 /// A slot on a swap device (`swp_entry_t`).
@@ -25,8 +25,16 @@ pub(crate) struct SwapEntry(bindings::swp_entry_t);
 
 impl SwapEntry {
     /// Returns the raw value.
+    #[inline]
     pub(super) fn raw(self) -> bindings::swp_entry_t {
         self.0
+    }
+
+    /// Returns the place of the slot in the table of its cluster (`swp_cluster_offset()`).
+    #[inline]
+    pub(super) fn cluster_offset(self) -> usize {
+        // The offset is what the lower bits hold, and clusters are aligned.
+        self.0.val % bindings::SWAPFILE_CLUSTER
     }
 }
 
@@ -47,8 +55,17 @@ impl<'a> SwapCacheFolio<'a> {
 
     /// Returns the slot of `page` (`page_swap_entry()`).
     pub(crate) fn entry(&self, page: Page<'_>) -> SwapEntry {
-        // SAFETY: By the type invariants the folio of the page has slots.
-        SwapEntry(unsafe { bindings::page_swap_entry(page.as_ptr()) })
+        // SAFETY: By the type invariants the folio has slots, and they do not change. They follow
+        // each other as its pages do.
+        let mut entry = unsafe {
+            (*self.as_ptr())
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .__bindgen_anon_3
+                .swap
+        };
+        entry.val += page.index() as usize;
+        SwapEntry(entry)
     }
 
     /// Counts a reference to the slot of one page (`folio_dup_swap()`).
@@ -70,16 +87,10 @@ impl<'a> SwapCacheFolio<'a> {
         unsafe { bindings::folio_put_swap(self.as_ptr(), page.as_ptr()) }
     }
 
-    /// Locks the cluster that has all slots of the folio (`swap_cluster_get_and_lock()`).
-    pub(crate) fn lock_cluster(&self) -> SwapClusterGuard<'_> {
-        // SAFETY: By the type invariants the folio is locked and in the swap cache.
-        let cluster = unsafe { bindings::swap_cluster_get_and_lock(self.as_ptr()) };
-        // INVARIANT: Just locked.
-        SwapClusterGuard {
-            cluster,
-            folio: *self,
-            _nts: NotThreadSafe,
-        }
+    /// Locks the cluster that has all slots of the folio.
+    #[inline]
+    pub(crate) fn lock_cluster(self) -> SwapClusterGuard<'a> {
+        SwapClusterGuard::lock(self)
     }
 }
 
@@ -88,62 +99,6 @@ impl Deref for SwapCacheFolio<'_> {
 
     fn deref(&self) -> &Folio {
         self.0
-    }
-}
-
-/// The lock of a swap cluster (`struct swap_cluster_info`).
-///
-/// # Invariants
-///
-/// `cluster` has the slots of `folio` and its lock is held.
-#[must_use = "the cluster is unlocked at once when the guard is unused"]
-pub(crate) struct SwapClusterGuard<'a> {
-    cluster: *mut bindings::swap_cluster_info,
-    folio: SwapCacheFolio<'a>,
-    _nts: NotThreadSafe,
-}
-
-impl SwapClusterGuard<'_> {
-    /// Returns the place of the slot of `page` in the cluster's table.
-    pub(crate) fn offset(&self, page: Page<'_>) -> u32 {
-        // SAFETY: The function only computes with the value that it is given.
-        unsafe { bindings::swp_cluster_offset(self.folio.entry(page).raw()) }
-    }
-
-    /// Adds `step` to the count of one slot, if both its old and its new count fit into the table.
-    ///
-    /// Returns whether it did; else nothing has changed. Slots whose count is kept elsewhere
-    /// (`extend_table`) or that have no folio are left to [`SwapCacheFolio::dup_swap`].
-    ///
-    /// `offset` must be the place of one of the folio's slots.
-    pub(crate) fn try_add_count(&mut self, offset: u32, step: i32) -> bool {
-        // SAFETY: By the type invariants the cluster's lock is held, which allows its table to be
-        // read and written. The folio's slots are within the table.
-        unsafe {
-            let entry = bindings::__swap_table_get(self.cluster, offset);
-            let count = bindings::swp_tb_get_count(entry);
-            let new = count + step;
-            if count < 0
-                || new < 0
-                || new >= bindings::swp_tb_count_max()
-                || !bindings::swp_tb_is_folio(entry)
-            {
-                return false;
-            }
-            bindings::__swap_table_set(
-                self.cluster,
-                offset,
-                bindings::__swp_tb_mk_count(entry, new),
-            );
-        }
-        true
-    }
-}
-
-impl Drop for SwapClusterGuard<'_> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants we own the lock.
-        unsafe { bindings::swap_cluster_unlock(self.cluster) }
     }
 }
 

@@ -69,20 +69,14 @@ impl Vma {
 
     /// `vma_is_anonymous()`: no file, no shmem, no hugetlb, no special mapping.
     pub(crate) fn is_anonymous(&self) -> bool {
-        // SAFETY: By the type invariants the area is alive.
-        unsafe { bindings::vma_is_anonymous(self.as_ptr()) }
+        // SAFETY: By the type invariants the area is alive; this does not change while it is.
+        unsafe { (*self.as_ptr()).vm_ops.is_null() }
     }
 
     /// `userfaultfd_armed()`.
     pub(crate) fn userfaultfd_armed(&self) -> bool {
         // SAFETY: By the type invariants the area is alive.
         unsafe { bindings::userfaultfd_armed(self.as_ptr()) }
-    }
-
-    /// `flush_cache_range()`, for machines whose caches know virtual addresses.
-    pub(super) fn flush_cache_range(&self, range: &Range<usize>) {
-        // SAFETY: By the type invariants the area is alive.
-        unsafe { bindings::flush_cache_range(self.as_ptr(), range.start, range.end) }
     }
 
     /// `flush_tlb_range()`: no CPU uses an old translation of `range` afterwards.

@@ -9,14 +9,18 @@ use super::{
     bindings,
     cleared::ClearedPtes,
     folio::LockedFolio,
-    page::Page,
+    mmu_notifier::Invalidation,
+    page::{
+        Page,
+        Pages, //
+    },
     pte::Pte,
     vma::Vma, //
 };
 use crate::ttu::batch::BatchLen;
 use core::{
-    mem::MaybeUninit,
-    ops::Range, //
+    marker::PhantomData,
+    mem::MaybeUninit, //
 };
 use kernel::types::NotThreadSafe;
 
@@ -34,14 +38,20 @@ pub(crate) struct VmaWalk<'a> {
     folio: &'a LockedFolio<'a>,
     vma: &'a Vma,
     found: bool,
+    // Dropped after the walk has let go of the page table lock: its end may sleep.
+    _invalidation: Invalidation<'a>,
     _nts: NotThreadSafe,
 }
 
 impl<'a> VmaWalk<'a> {
-    /// Prepares a walk that begins at `address`, where the folio would be mapped in `vma`.
+    /// Prepares a walk that begins at `address`, where the folio would be mapped in `vma`, and
+    /// announces to secondary MMUs that its entries are going to change.
     ///
     /// With `sync`, empty entries are looked at under the lock as well, so that an entry that
     /// another CPU is just changing is not missed (`PVMW_SYNC`).
+    ///
+    /// Context: may sleep.
+    #[inline]
     pub(crate) fn new(
         folio: &'a LockedFolio<'_>,
         vma: &'a Vma,
@@ -51,7 +61,7 @@ impl<'a> VmaWalk<'a> {
         let flags = if sync { bindings::PVMW_SYNC } else { 0 };
         let mut pvmw = MaybeUninit::uninit();
         // SAFETY: `pvmw` has room for the object, and folio and area are alive.
-        let pvmw = unsafe {
+        let (pvmw, end) = unsafe {
             bindings::page_vma_mapped_walk_init(
                 pvmw.as_mut_ptr(),
                 folio.as_ptr(),
@@ -59,7 +69,10 @@ impl<'a> VmaWalk<'a> {
                 address,
                 flags,
             );
-            pvmw.assume_init()
+            (
+                pvmw.assume_init(),
+                bindings::vma_address_end(pvmw.as_mut_ptr()),
+            )
         };
         // INVARIANT: Just initialised; no lock is held yet.
         Self {
@@ -67,15 +80,9 @@ impl<'a> VmaWalk<'a> {
             folio,
             vma,
             found: false,
+            _invalidation: Invalidation::start(vma.mm(), address..end),
             _nts: NotThreadSafe,
         }
-    }
-
-    /// Returns the addresses that the folio can be mapped at (`vma_address_end()`).
-    pub(crate) fn range(&self) -> Range<usize> {
-        // SAFETY: The walk is initialised, and the function does not change it.
-        let end = unsafe { bindings::vma_address_end((&raw const self.pvmw).cast_mut()) };
-        self.pvmw.address..end
     }
 
     /// Goes on to the next entry that maps the folio (`page_vma_mapped_walk()`).
@@ -184,7 +191,8 @@ pub(crate) struct PteMapping<'w, 'a> {
 
 impl<'w, 'a> PteMapping<'w, 'a> {
     /// Returns the address that the entry translates.
-    pub(crate) fn address(&self) -> usize {
+    #[inline]
+    fn address(&self) -> usize {
         self.walk.pvmw.address
     }
 
@@ -194,34 +202,35 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     }
 
     /// Returns how many entries from this one on belong to the same page table and the same VMA:
-    /// at least one.
-    pub(crate) fn nr_in_table(&self) -> usize {
-        let end = self.walk.vma.range().end;
-        // SAFETY: The function only computes with addresses.
-        let end = unsafe { bindings::pmd_addr_end(self.address(), end) };
-        (end - self.address()) / super::mm::PAGE_SIZE
+    /// at least one (`pmd_addr_end()`).
+    #[inline]
+    fn nr_in_table(&self) -> u32 {
+        let left = self.walk.vma.range().end - self.address();
+        let in_table = bindings::PMD_SIZE - self.address() % bindings::PMD_SIZE;
+        (left.min(in_table) / super::mm::PAGE_SIZE) as u32
     }
 
-    /// Reads the entry (`ptep_get()`).
-    pub(crate) fn pte(&self) -> Pte {
-        // SAFETY: By the type invariants the pointer is valid and the lock is held.
-        Pte(unsafe { bindings::ptep_get(self.walk.pvmw.pte) })
-    }
-
-    /// Reads the entry `index` places further on, and how many entries from there on are known to
-    /// be alike without reading them (`ptep_get()`, `pte_batch_hint()`).
+    /// Reads the entry.
     ///
-    /// Returns [`None`] outside the page table and the VMA.
-    pub(crate) fn peek(&self, index: u32) -> Option<(Pte, u32)> {
-        if index as usize >= self.nr_in_table() {
-            return None;
-        }
-        // SAFETY: By the type invariants the pointer is valid and the lock is held; the check
-        // above keeps the access within the same page table.
-        unsafe {
-            let ptep = self.walk.pvmw.pte.add(index as usize);
-            let pte = bindings::ptep_get(ptep);
-            Some((Pte(pte), bindings::pte_batch_hint(ptep, pte)))
+    /// Other than `ptep_get()`, its accessed and dirty bits are its own, not those of a contpte
+    /// block.
+    #[inline]
+    pub(crate) fn pte(&self) -> Pte {
+        // SAFETY: By the type invariants the pointer is valid and the lock is held. The hardware
+        // may change the entry meanwhile.
+        Pte(unsafe { self.walk.pvmw.pte.read_volatile() })
+    }
+
+    /// Returns the entries from this one on that belong to the same page table and VMA, and map
+    /// the folio if they are all alike: `page` is what this one maps.
+    #[inline]
+    pub(crate) fn window(&self, page: Page<'a>) -> PteWindow<'_> {
+        let in_folio = self.walk.folio.len() - page.index();
+        // INVARIANT: The pointer is valid for the entries of this page table.
+        PteWindow {
+            ptep: self.walk.pvmw.pte,
+            nr: self.nr_in_table().min(in_folio),
+            _walk: PhantomData,
         }
     }
 
@@ -229,19 +238,17 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     ///
     /// The entries must map consecutive pages of the folio from `page` on, and differ in nothing
     /// else but their accessed and dirty bits; `old` is the first of them as it was read under the
-    /// lock. The guard restores what is not committed.
+    /// lock. The guard restores what is not committed. `flush_cache_range()` is not called: it is
+    /// empty where caches do not know virtual addresses.
     pub(crate) fn clear(self, page: Page<'a>, old: Pte, nr: BatchLen) -> ClearedPtes<'w, 'a> {
-        let in_table = BatchLen::new(self.nr_in_table() as u32).unwrap_or(BatchLen::ONE);
-        let nr = nr.min(in_table);
+        let nr = nr.min(BatchLen::new(self.window(page).nr).unwrap_or(BatchLen::ONE));
         let walk = self.walk;
-        let range = walk.pvmw.address..walk.pvmw.address + nr.bytes();
-        walk.vma.flush_cache_range(&range);
         // SAFETY: By the type invariants the lock is held and the pointer is valid; the batch was
-        // cut to what this table has.
+        // cut to what this table and the folio have.
         let mut pteval = Pte(unsafe {
             bindings::get_and_clear_ptes(
                 walk.vma.mm().as_ptr(),
-                range.start,
+                walk.pvmw.address,
                 walk.pvmw.pte,
                 nr.get(),
             )
@@ -253,8 +260,11 @@ impl<'w, 'a> PteMapping<'w, 'a> {
             pteval = pteval.clear_soft_dirty();
         }
         // SAFETY: The entries were just cleared, and the walk that holds the lock is lent to the
-        // guard.
-        unsafe { ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, page, pteval, nr) }
+        // guard. The batch was cut to what the folio has.
+        unsafe {
+            let pages = Pages::new(page, nr);
+            ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, pages, pteval)
+        }
     }
 
     /// Clears this one entry, which is not present (`pte_clear()`).
@@ -265,6 +275,63 @@ impl<'w, 'a> PteMapping<'w, 'a> {
             bindings::pte_clear(walk.vma.mm().as_ptr(), walk.pvmw.address, walk.pvmw.pte);
         }
         // SAFETY: As in `clear()`, for one entry.
-        unsafe { ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, page, old, BatchLen::ONE) }
+        unsafe {
+            let pages = Pages::new(page, BatchLen::ONE);
+            ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, pages, old)
+        }
+    }
+}
+
+/// Entries of one page table, to be read while its lock is held.
+///
+/// # Invariants
+///
+/// `ptep` is valid for `nr` entries of one page table, whose lock is held.
+pub(crate) struct PteWindow<'w> {
+    ptep: *const bindings::pte_t,
+    nr: u32,
+    _walk: PhantomData<&'w bindings::page_vma_mapped_walk>,
+}
+
+impl PteWindow<'_> {
+    /// Returns how many entries there are, if any.
+    #[inline]
+    pub(crate) fn nr(&self) -> Option<BatchLen> {
+        BatchLen::new(self.nr)
+    }
+
+    /// Reads an entry, and how many entries from there on are known to be alike without reading
+    /// them (`pte_batch_hint()`). Its accessed and dirty bits are its own.
+    ///
+    /// Returns [`None`] outside.
+    #[inline]
+    pub(crate) fn peek(&self, index: u32) -> Option<(Pte, u32)> {
+        if index >= self.nr {
+            return None;
+        }
+        // SAFETY: By the type invariants, and the check above. The hardware may change the entry
+        // meanwhile.
+        unsafe {
+            let ptep = self.ptep.add(index as usize);
+            let pte = ptep.read_volatile();
+            Some((Pte(pte), batch_hint(ptep, pte)))
+        }
+    }
+}
+
+/// `pte_batch_hint()`, which only arm64 has more to say to than one.
+///
+/// # Safety
+///
+/// `ptep` must point into a page table.
+#[inline]
+unsafe fn batch_hint(ptep: *const bindings::pte_t, pte: bindings::pte_t) -> u32 {
+    #[cfg(CONFIG_ARM64)]
+    // SAFETY: By the safety contract; the function does not write.
+    return unsafe { bindings::pte_batch_hint(ptep.cast_mut(), pte) };
+    #[cfg(not(CONFIG_ARM64))]
+    {
+        let _ = (ptep, pte);
+        1
     }
 }

@@ -15,21 +15,25 @@ impl BatchLen {
     pub(crate) const ONE: Self = Self(NonZeroU32::MIN);
 
     /// Returns a batch of `nr` entries, unless that is none.
+    #[inline]
     pub(crate) fn new(nr: u32) -> Option<Self> {
         NonZeroU32::new(nr).map(Self)
     }
 
     /// Returns the length in entries.
+    #[inline]
     pub(crate) fn get(self) -> u32 {
         self.0.get()
     }
 
     /// Returns the length of the addresses that the entries translate.
+    #[inline]
     pub(crate) fn bytes(self) -> usize {
         self.get() as usize * super::PAGE_SIZE
     }
 
     /// Returns the shorter of the two.
+    #[inline]
     pub(crate) fn min(self, other: Self) -> Self {
         Self(self.0.min(other.0))
     }
@@ -48,26 +52,25 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// Begins at the front of a batch.
+    #[inline]
     pub(crate) fn new(len: BatchLen) -> Self {
         Self { len, done: 0 }
     }
 
-    /// Returns the length of the whole batch.
-    pub(crate) fn len(&self) -> BatchLen {
-        self.len
-    }
-
     /// Returns how many entries are done.
+    #[inline]
     pub(crate) fn done(&self) -> u32 {
         self.done
     }
 
     /// Returns how many entries are left, if any.
+    #[inline]
     pub(crate) fn remaining(&self) -> Option<BatchLen> {
         BatchLen::new(self.len.get() - self.done)
     }
 
     /// Takes the next `nr` entries as done, or as many as are left.
+    #[inline]
     pub(crate) fn advance(&mut self, nr: BatchLen) {
         // INVARIANT: No more than what is left is added.
         if let Some(left) = self.remaining() {

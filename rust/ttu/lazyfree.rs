@@ -9,8 +9,7 @@ use super::tally::{
 use crate::sys::{
     barrier,
     cleared::ClearedPtes,
-    folio::LockedFolio,
-    mm::MmCounter, //
+    folio::LockedFolio, //
 };
 
 /// Drops the pages of cleared entries, unless somebody has written to them or still uses them.
@@ -41,11 +40,8 @@ pub(super) fn ttu_anon_lazyfree_folio(
         return Err(Stop::ExtraReferences);
     }
 
-    if let Some(nr) = cleared.remaining() {
-        let mm = cleared.vma().mm();
-        mm.add_counter(MmCounter::AnonPages, -(nr.get() as isize));
-        tally.add_run(nr);
-        cleared.commit_empty(nr).finish();
-    }
+    let nr = cleared.pages().nr();
+    tally.add_run(nr);
+    cleared.commit_empty(nr);
     Ok(())
 }

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::sys::{
     folio::LockedFolio,
-    mmu_notifier::Invalidation,
     vma::Vma,
     walk::{
         Level,
@@ -39,11 +38,7 @@ pub(crate) fn try_to_unmap_one(
     mut flags: TtuFlags,
     tally: &mut Tally,
 ) -> bool {
-    let walk = VmaWalk::new(folio, vma, address, flags.contains(TtuFlags::SYNC));
-    let _invalidation = Invalidation::start(vma.mm(), walk.range());
-    // Locals are dropped from the last to the first: the walk has to let go of the page table
-    // lock before the end of the invalidation is announced, which may sleep.
-    let mut walk = walk;
+    let mut walk = VmaWalk::new(folio, vma, address, flags.contains(TtuFlags::SYNC));
     let mut ptes_in_mlocked = 0;
 
     while let Some(mapping) = walk.next() {
@@ -72,7 +67,7 @@ pub(crate) fn try_to_unmap_one(
 
         match unmap_batch(folio, mapping, flags, tally) {
             // There can be no other entry for the folio here.
-            Ok(nr) if nr.get() as usize == folio.nr_pages() => break,
+            Ok(nr) if nr.get() == folio.len() => break,
             Ok(_) => {}
             Err(stop) => {
                 tally.stopped(stop);

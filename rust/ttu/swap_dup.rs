@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References to the swap slots of a run.
+//! References to the swap slots of a batch.
 
 use super::{
     batch::BatchLen,
     tally::Stop, //
 };
 use crate::sys::{
-    page::Page,
-    swap::{
-        SwapCacheFolio,
-        SwapEntry, //
-    },
+    page::Pages,
+    swap::SwapCacheFolio, //
 };
 
 /// References to the slots of consecutive pages, one each; put back on drop unless kept.
@@ -21,85 +18,74 @@ use crate::sys::{
 #[must_use = "the references are put back at once when the guard is unused"]
 pub(super) struct SwapDup<'a> {
     folio: SwapCacheFolio<'a>,
-    first: Page<'a>,
-    /// How many pages from `first` on have a reference of ours.
-    held: u32,
+    /// The pages whose slots have a reference of ours.
+    held: Option<Pages<'a>>,
 }
 
 impl<'a> SwapDup<'a> {
-    /// Counts a reference to the slots of the `nr` pages from `first` on.
+    /// Counts a reference to the slots of all `pages` under one lock, if that is as simple for
+    /// each of them; else [`Self::ensure`] has to do it, run by run.
+    ///
+    /// Context: page table lock held; takes the lock of the swap cluster.
+    #[inline]
+    pub(super) fn new(folio: SwapCacheFolio<'a>, pages: Pages<'a>) -> Self {
+        let all = folio.lock_cluster().try_dup(pages);
+        Self {
+            folio,
+            held: all.then_some(pages),
+        }
+    }
+
+    /// Makes sure that there is a reference for each page of the next run.
     ///
     /// # Errors
     ///
-    /// [`Stop::SwapDup`] if a slot's count cannot be raised. No count has changed then.
+    /// [`Stop::SwapDup`] if a slot's count cannot be raised. No count of the run has changed then,
+    /// once this is dropped.
     ///
-    /// Context: page table lock held; takes the lock of the swap cluster.
-    pub(super) fn new(
-        folio: SwapCacheFolio<'a>,
-        first: Page<'a>,
-        nr: BatchLen,
-    ) -> Result<Self, Stop> {
-        let mut dup = Self {
-            folio,
-            first,
-            held: 0,
-        };
-
-        if dup.count_in_table(nr) {
-            dup.held = nr.get();
-        } else {
-            dup.count_page_by_page(nr)?;
+    /// Context: as [`Self::new`].
+    #[inline]
+    pub(super) fn ensure(&mut self, run: Pages<'a>) -> Result<(), Stop> {
+        match self.held {
+            Some(_) => Ok(()),
+            None => self.count_page_by_page(run),
         }
-        Ok(dup)
-    }
-
-    /// Raises the counts of all slots under one lock; none if one of them does not allow it.
-    fn count_in_table(&self, nr: BatchLen) -> bool {
-        let mut cluster = self.folio.lock_cluster();
-        let start = cluster.offset(self.first);
-        let end = start + nr.get();
-
-        for offset in start..end {
-            if !cluster.try_add_count(offset, 1) {
-                for undo in start..offset {
-                    cluster.try_add_count(undo, -1);
-                }
-                return false;
-            }
-        }
-        true
     }
 
     /// Has the kernel raise the counts, which it can beyond the limit of the table.
-    fn count_page_by_page(&mut self, nr: BatchLen) -> Result<(), Stop> {
-        for index in 0..nr.get() {
-            let page = self.page(index).ok_or(Stop::Inconsistent)?;
+    #[cold]
+    fn count_page_by_page(&mut self, run: Pages<'a>) -> Result<(), Stop> {
+        for index in 0..run.nr().get() {
+            let page = run.get(index).ok_or(Stop::Inconsistent)?;
             // On failure, dropping the guard puts back those before.
             self.folio.dup_swap(page).map_err(|_| Stop::SwapDup)?;
-            self.held += 1;
+            self.held = BatchLen::new(index + 1).map(|nr| run.front(nr));
         }
         Ok(())
     }
 
-    fn page(&self, index: u32) -> Option<Page<'_>> {
-        self.folio.page(self.first.index() + index as usize)
-    }
-
-    /// Hands the references over to swap entries that are about to be written.
-    ///
-    /// Returns the slot of the first page; the others follow it.
-    pub(super) fn keep(mut self) -> SwapEntry {
-        self.held = 0;
-        self.folio.entry(self.first)
+    /// Hands the references of the next `nr` pages over to swap entries that are about to be
+    /// written.
+    #[inline]
+    pub(super) fn keep(&mut self, nr: BatchLen) {
+        self.held = self.held.and_then(|held| held.behind(nr.get()));
     }
 }
 
 impl Drop for SwapDup<'_> {
+    #[inline]
     fn drop(&mut self) {
-        for index in 0..self.held {
-            if let Some(page) = self.page(index) {
-                self.folio.put_swap(page);
-            }
+        if let Some(held) = self.held {
+            put_back(self.folio, held);
+        }
+    }
+}
+
+#[cold]
+fn put_back(folio: SwapCacheFolio<'_>, held: Pages<'_>) {
+    for index in 0..held.nr().get() {
+        if let Some(page) = held.get(index) {
+            folio.put_swap(page);
         }
     }
 }

@@ -3,8 +3,11 @@
 //! Replacing cleared entries with swap entries, run by run.
 
 use super::{
-    batch::page_anon_exclusive_batch,
-    share::try_share_anon_rmap_ptes,
+    batch::{
+        page_anon_exclusive_batch,
+        BatchLen, //
+    },
+    share::Sharer,
     swap_dup::SwapDup,
     tally::{
         Stop,
@@ -13,8 +16,10 @@ use super::{
 };
 use crate::sys::{
     cleared::ClearedPtes,
-    mm::MmCounter,
-    pte::Pte,
+    pte::{
+        Pte,
+        SwapStep, //
+    },
     swap::{
         SwapCacheFolio,
         SwapEntry, //
@@ -24,7 +29,9 @@ use crate::sys::{
 /// Commits all cleared entries as swap entries, in runs whose pages are equally exclusive.
 ///
 /// A run is committed wholly or not at all. When one fails, the runs before it stay committed;
-/// its own entries and those behind it are left to the guard, which restores them.
+/// its own entries and those behind it are left to the guard, which restores them. What is the
+/// same for all runs is done once for the batch: taking the references, looking for pins, making
+/// the first swap entry.
 ///
 /// Mirrors `ttu_anon_swapbacked_folio()` in [`mm/rmap.c`](srctree/mm/rmap.c), for more than one
 /// page. `arch_unmap_one()` is not called: only sparc64 has one.
@@ -33,55 +40,76 @@ use crate::sys::{
 pub(super) fn ttu_anon_swapbacked_folio(
     folio: SwapCacheFolio<'_>,
     cleared: &mut ClearedPtes<'_, '_>,
+    present: bool,
     tally: &mut Tally,
 ) -> Result<(), Stop> {
-    let mm = cleared.vma().mm();
+    let pages = cleared.pages();
+    let mut dup = SwapDup::new(folio, pages);
+    let mut sharer = Sharer::new(&folio);
+    let swap = SwapPtes::prepare(
+        folio.entry(pages.first()),
+        pages.nr(),
+        cleared.pteval(),
+        present,
+    );
 
-    while let Some(left) = cleared.remaining() {
-        let (exclusive, nr) = page_anon_exclusive_batch(left, |index| {
-            cleared
-                .page(index)
-                .is_some_and(|page| page.anon_exclusive())
+    while let Some(rest) = cleared.rest() {
+        let (exclusive, nr) = page_anon_exclusive_batch(rest.nr(), |index| {
+            rest.get(index).is_some_and(|page| page.anon_exclusive())
         });
-        let first = cleared.page(0).ok_or(Stop::Inconsistent)?;
+        let run = rest.front(nr);
 
-        let dup = SwapDup::new(folio, first, nr)?;
+        dup.ensure(run)?;
         if exclusive {
-            try_share_anon_rmap_ptes(&folio, cleared, nr)?;
+            sharer.try_share_anon_rmap_ptes(cleared, run)?;
         }
 
         // No failure from here on.
-        mm.prepare_for_swap_entries();
-        let entry = dup.keep();
-        let pages = nr.get() as isize;
-        mm.add_counter(MmCounter::AnonPages, -pages);
-        mm.add_counter(MmCounter::SwapEnts, pages);
+        dup.keep(nr);
         tally.add_run(nr);
-        let swap = swp_pte_prepare(entry, cleared.front_pteval(), exclusive);
-        cleared.commit_swap(nr, swap).finish();
+        cleared.commit_swap(nr, swap.at(cleared.done(), exclusive), swap.step);
     }
     Ok(())
 }
 
-/// Makes the swap entry that takes the place of `old`.
-///
-/// Mirrors `swp_pte_prepare()` in [`mm/rmap.c`](srctree/mm/rmap.c).
-fn swp_pte_prepare(entry: SwapEntry, old: Pte, anon_exclusive: bool) -> Pte {
-    let mut swap = Pte::from_swap(entry);
+/// The swap entries that take the place of a batch.
+struct SwapPtes {
+    first: Pte,
+    step: SwapStep,
+}
 
-    if anon_exclusive {
-        swap = swap.swp_mkexclusive();
+impl SwapPtes {
+    /// Makes the first one, in the place of `old`.
+    ///
+    /// Mirrors `swp_pte_prepare()` in [`mm/rmap.c`](srctree/mm/rmap.c).
+    fn prepare(entry: SwapEntry, nr: BatchLen, old: Pte, present: bool) -> Self {
+        let mut swap = Pte::from_swap(entry);
+
+        let (soft_dirty, uffd) = if present {
+            (old.soft_dirty(), old.uffd())
+        } else {
+            (old.swp_soft_dirty(), old.swp_uffd())
+        };
+        if soft_dirty {
+            swap = swap.swp_mksoft_dirty();
+        }
+        if uffd {
+            swap = swap.swp_mkuffd();
+        }
+        Self {
+            first: swap,
+            step: swap.swp_offset_step(nr),
+        }
     }
-    let (soft_dirty, uffd) = if old.present() {
-        (old.soft_dirty(), old.uffd())
-    } else {
-        (old.swp_soft_dirty(), old.swp_uffd())
-    };
-    if soft_dirty {
-        swap = swap.swp_mksoft_dirty();
+
+    /// Returns the one for the page `index` places behind the first.
+    #[inline]
+    fn at(&self, index: u32, exclusive: bool) -> Pte {
+        let swap = self.first.advance_swp_offset(self.step, index);
+        if exclusive {
+            swap.swp_mkexclusive()
+        } else {
+            swap
+        }
     }
-    if uffd {
-        swap = swap.swp_mkuffd();
-    }
-    swap
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::sys::{
     cleared::ClearedPtes,
     folio::LockedFolio,
-    mm::MmCounter,
+    page::Page,
     pte::Pte,
     swap::SwapCacheFolio,
     walk::PteMapping, //
@@ -42,13 +42,14 @@ pub(super) fn unmap_batch<'a>(
 ) -> Result<BatchLen, Stop> {
     let vma = mapping.vma();
     let pteval = mapping.pte();
-    let Some(page) = folio.page_at_pfn(pteval.pfn()) else {
+    let present = pteval.present();
+    let Some(page) = folio.page_at_pfn(pteval.pfn(present)) else {
         warn_on!(true);
         return Err(Stop::Inconsistent);
     };
 
-    let (nr, mut cleared) = if pteval.present() {
-        let nr = folio_unmap_pte_batch(folio, &mapping, flags, pteval);
+    let (nr, mut cleared) = if present {
+        let nr = folio_unmap_pte_batch(folio, &mapping, flags, (page, pteval));
         let cleared = mapping.clear(page, pteval, nr);
         flush_cleared(&cleared, flags);
         if cleared.pteval().dirty() {
@@ -67,25 +68,21 @@ pub(super) fn unmap_batch<'a>(
 
     let old = cleared.pteval();
     let result = if flags.contains(TtuFlags::HWPOISON) && folio.is_hwpoison() {
-        vma.mm().add_counter(MmCounter::AnonPages, -1);
         tally.add_run(BatchLen::ONE);
-        cleared
-            .commit_swap(BatchLen::ONE, Pte::hwpoison(page))
-            .finish();
+        cleared.commit_hwpoison(page);
         Ok(())
-    } else if old.present() && old.unused() && !vma.userfaultfd_armed() {
+    } else if present && old.unused() && !vma.userfaultfd_armed() {
         // The guest has said that it does not need the content. A later access gets a page of
         // zeros, which userfaultfd would be wrong to see as a missing one.
-        vma.mm().add_counter(MmCounter::AnonPages, -1);
         tally.add_run(BatchLen::ONE);
-        cleared.commit_empty(BatchLen::ONE).finish();
+        cleared.commit_empty(BatchLen::ONE);
         Ok(())
     } else {
-        ttu_anon_folio(folio, &mut cleared, tally)
+        ttu_anon_folio(folio, &mut cleared, present, tally)
     };
 
-    if let Some(rest) = cleared.remaining() {
-        tally.restored += rest.get();
+    if let Some(rest) = cleared.rest() {
+        tally.restored += rest.nr().get();
     }
     result.map(|()| nr)
 }
@@ -98,31 +95,30 @@ pub(super) fn unmap_batch<'a>(
 ///
 /// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c). Differences: swap-backed
 /// anonymous folios are batched, too, and a batch does not end where contpte blocks do.
-fn folio_unmap_pte_batch(
-    folio: &LockedFolio<'_>,
-    mapping: &PteMapping<'_, '_>,
+fn folio_unmap_pte_batch<'a>(
+    folio: &'a LockedFolio<'_>,
+    mapping: &PteMapping<'_, 'a>,
     flags: TtuFlags,
-    first: Pte,
+    (page, first): (Page<'a>, Pte),
 ) -> BatchLen {
-    if flags.contains(TtuFlags::HWPOISON) || !folio.is_large() || first.unused() {
+    if folio.len() == 1 || flags.contains(TtuFlags::HWPOISON) || first.unused() {
         return BatchLen::ONE;
     }
 
     // A batch stays within one VMA, one page table and one folio.
-    let in_folio = folio.pfn() + folio.nr_pages() - first.pfn();
-    let max = mapping.nr_in_table().min(in_folio);
-    let Some(max) = BatchLen::new(max as u32) else {
+    let window = mapping.window(page);
+    let (Some(max), Some((_, hint))) = (window.nr(), window.peek(0)) else {
         return BatchLen::ONE;
     };
-    let hint = mapping.peek(0).map_or(1, |(_, hint)| hint);
+    let pattern = first.batch_pattern();
 
     pte_batch(
-        first.batch_key(),
+        first,
         hint,
         max,
-        |index| mapping.peek(index),
-        |pte, expected| pte.batch_key().same(expected),
-        Pte::advance_pfn,
+        |index| window.peek(index),
+        |pte, expected| pattern.alike(pte, expected),
+        |pte, nr| pattern.advance(pte, nr),
     )
 }
 
@@ -132,10 +128,13 @@ fn folio_unmap_pte_batch(
 fn ttu_anon_folio(
     folio: &LockedFolio<'_>,
     cleared: &mut ClearedPtes<'_, '_>,
+    present: bool,
     tally: &mut Tally,
 ) -> Result<(), Stop> {
     match SwapCacheFolio::new(folio) {
-        Some(folio) if folio.is_swapbacked() => ttu_anon_swapbacked_folio(folio, cleared, tally),
+        Some(folio) if folio.is_swapbacked() => {
+            ttu_anon_swapbacked_folio(folio, cleared, present, tally)
+        }
         None if !folio.is_swapbacked() => ttu_anon_lazyfree_folio(folio, cleared, tally),
         _ => {
             warn_on!(true);
