@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::facts::{self, Facts};
 use crate::knobs;
 use crate::observe::{kpage, Snapshot, System};
-use crate::shape::{folio, Shape};
+use crate::shape::{folio, whole, Shape};
 use crate::subject::Faults;
 use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
@@ -77,6 +77,7 @@ pub fn run<'f>(
     let origin = System::take()?;
     let mut shape = make()?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
     let before = shape.look()?;
 

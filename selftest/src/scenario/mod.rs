@@ -16,6 +16,7 @@ pub mod swapless;
 pub mod untouched;
 
 use crate::runner::Test;
+use crate::shape::bytes;
 
 /// Tests of one subject.
 pub struct Group {
@@ -25,7 +26,8 @@ pub struct Group {
     pub tests: fn() -> Vec<Test>,
 }
 
-/// A selection that takes seconds: what a broken module most likely breaks.
+/// A selection that takes seconds: what a broken module most likely breaks. 64 kB stand for the
+/// size of 16 pages.
 const QUICK: [&str; 18] = [
     "requests: report in pieces",
     "requests: totals add up",
@@ -50,7 +52,11 @@ const QUICK: [&str; 18] = [
 /// The tests of the selection, or the name of one that there is not.
 pub fn quick() -> Result<Vec<Test>, &'static str> {
     let all = || GROUPS.iter().flat_map(|g| (g.tests)());
-    let find = |name: &'static str| all().find(|t| t.name() == name).ok_or(name);
+    let size = format!("{} kB", bytes(16) / 1024);
+    let find = |name: &'static str| {
+        let wanted = name.replace("64 kB", &size);
+        all().find(|t| t.name() == wanted).ok_or(name)
+    };
     QUICK.into_iter().map(find).collect()
 }
 

@@ -7,6 +7,7 @@
 
 pub mod folio;
 pub mod model;
+pub mod whole;
 
 use crate::observe::pagemap;
 use crate::observe::{kpage, smaps, Snapshot};
