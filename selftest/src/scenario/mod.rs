@@ -2,6 +2,7 @@
 
 //! What must be seen, one group of tests a file.
 
+pub mod contpte;
 pub mod course;
 pub mod exclusive;
 pub mod facts;
@@ -12,6 +13,7 @@ pub mod ranges;
 pub mod refused;
 pub mod requests;
 pub mod softdirty;
+pub mod swapcached;
 pub mod swapless;
 pub mod untouched;
 
@@ -61,7 +63,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 11] = [
     Group {
         name: "requests",
         tests: requests::tests,
@@ -93,6 +95,14 @@ pub const GROUPS: [Group; 9] = [
     Group {
         name: "ranges",
         tests: ranges::tests,
+    },
+    Group {
+        name: "swapcached",
+        tests: swapcached::tests,
+    },
+    Group {
+        name: "contpte",
+        tests: contpte::tests,
     },
     Group {
         name: "swapless",
