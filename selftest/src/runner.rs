@@ -54,6 +54,7 @@ pub fn run(tests: &[Test], first_failure: bool) -> bool {
     let saved = Saved::save();
     mthp::open();
     whole::find_out();
+    println!("# large folios are swapped whole: {:?}", whole::swapped());
     saved.restore().iter().for_each(|l| println!("# {l}"));
     let mut ktap = Ktap::begin(tests.len());
     for test in tests {

@@ -99,7 +99,8 @@ fn run(
     let family = Family::new(2)?;
     let shape = make(&family, kind, order)?;
     let folio = shape.folio;
-    let calls = Calls::watch(&FUNCTIONS).map_err(|e| Stop::Skip(format!("no kprobe events: {e}")))?;
+    let calls =
+        Calls::watch(&FUNCTIONS).map_err(|e| Stop::Skip(format!("no kprobe events: {e}")))?;
     let answer = trigger::request(&Request::new(shape.subjects[0].pid, folio.address, path))?;
     let taken = calls.taken()?;
     let [read, unfolded, cleared] = &taken[..] else {
@@ -115,7 +116,11 @@ fn run(
     match (path, kind) {
         (Path::Batched, _) => {
             checks.eq("blocks unfolded", unfolded.len(), 0);
-            checks.eq("entries cleared at once", cleared.clone(), vec![folio.pages as u64]);
+            checks.eq(
+                "entries cleared at once",
+                cleared.clone(),
+                vec![folio.pages as u64],
+            );
             // A step a block, and a few at the start of the walk.
             checks.that(read.len() <= blocks + 8, || {
                 format!("{} folded entries read, for {blocks} blocks", read.len())

@@ -105,8 +105,16 @@ fn check_unmapped(checks: &mut Checks, shape: &Shape<'_>, before: &Snapshot, aft
     });
     let was = &before.processes[1];
     checks.that(was.pages == others.pages, || "the other changed".into());
-    checks.eq("RssAnon of the other", others.status.rss_anon, was.status.rss_anon);
-    checks.eq("VmSwap of the other", others.status.vm_swap, was.status.vm_swap);
+    checks.eq(
+        "RssAnon of the other",
+        others.status.rss_anon,
+        was.status.rss_anon,
+    );
+    checks.eq(
+        "VmSwap of the other",
+        others.status.vm_swap,
+        was.status.vm_swap,
+    );
     let was = &before.processes[0].status;
     let kb = shape.folio.size_kb() as u64;
     checks.eq("RssAnon", now.status.rss_anon + kb, was.rss_anon);

@@ -39,9 +39,10 @@ pub fn tests() -> Vec<Test> {
                 check(checks, order, mapping)
             }));
         }
-        let name = format!("swapless: {kb} kB by {mapping:?}, a kernel that splits before it swaps");
+        let name =
+            format!("swapless: {kb} kB by {mapping:?}, a kernel that splits before it swaps");
         if order > 0 {
-            tests.push(Test::new(name, move |checks| match whole::is_usual()? {
+            tests.push(Test::new(name, move |checks| match whole::swapped()? {
                 true => Err(Stop::Skip("this kernel swaps large folios whole".into())),
                 false => check(checks, order, mapping),
             }));

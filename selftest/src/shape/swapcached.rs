@@ -21,7 +21,7 @@ const PRIVATE: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 /// A folio of the first of two processes, whose slots the second refers to.
 pub fn swapcached(family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
     let pages = 1 << order;
-    if pages > CLUSTER && !whole::is_usual()? {
+    if pages > CLUSTER && !whole::swapped()? {
         let why = format!("{pages} pages are more than a swap cluster of this kernel");
         return Err(Stop::Skip(why));
     }
@@ -90,6 +90,8 @@ fn check_slots(subject: &Subject<'_>, address: u64, pages: usize) -> Result<(), 
     let in_row = |(i, e): (usize, &pagemap::Entry)| e.swap_offset() == Some(first + i as u64);
     match first % pages as u64 == 0 && seen.iter().enumerate().all(in_row) {
         true => Ok(()),
-        false => Err(Stop::Skip("the slots are not aligned or not in a row".into())),
+        false => Err(Stop::Skip(
+            "the slots are not aligned or not in a row".into(),
+        )),
     }
 }

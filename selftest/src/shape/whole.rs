@@ -35,26 +35,27 @@ fn look() -> Result<bool, Stop> {
         let counter = folio.counter(name);
         counter.map_or(0, |counter| after.moved(&before, &counter))
     };
-    match (moved("swpout"), moved("swpout_fallback")) {
-        (1, 0) => Ok(true),
-        (0, 1) => Ok(false),
-        odd => Err(Stop::Fail(format!("swpout, swpout_fallback: {odd:?}"))),
+    match ["swpout", "swpout_fallback", "split"].map(moved) {
+        [1, 0, 0] => Ok(true),
+        [0, 1, 1] => Ok(false),
+        odd => Err(Stop::Fail(format!(
+            "swpout, swpout_fallback and split moved by {odd:?}"
+        ))),
     }
 }
 
 /// Whether large folios are swapped whole.
-pub fn is_usual() -> Result<bool, Stop> {
-    find_out();
+pub fn swapped() -> Result<bool, Stop> {
     match WHOLE.get() {
         Some(Ok(whole)) => Ok(*whole),
-        Some(Err(why)) => Err(Stop::Fail(format!("is a folio swapped whole? {why}"))),
-        None => Err(Stop::Fail("not tried".into())),
+        Some(Err(why)) => Err(Stop::Fail(why.clone())),
+        None => Err(Stop::Fail("are folios swapped whole? not tried".into())),
     }
 }
 
 /// A skip if this kernel does not give a folio of this order swap slots as it is.
 pub fn must_be_swapped(order: u32) -> Result<(), Stop> {
-    match order == 0 || is_usual()? {
+    match order == 0 || swapped()? {
         true => Ok(()),
         false => Err(Stop::Skip(
             "this kernel splits a large folio before it swaps it (no CONFIG_THP_SWAP)".into(),
@@ -64,5 +65,5 @@ pub fn must_be_swapped(order: u32) -> Result<(), Stop> {
 
 /// `order` where folios of it are swapped whole, else that of a single page.
 pub fn order_or_page(order: u32) -> Result<u32, Stop> {
-    Ok(if is_usual()? { order } else { 0 })
+    Ok(if swapped()? { order } else { 0 })
 }
