@@ -11,17 +11,20 @@ export BUILD KVER MIRROR KDIR TOOLCHAIN
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@echo "make TARGET [ARCH=amd64|arm64] [KVER=7.3.N] [MIRROR=URL] [BUILD=FOLDER]"
+	@echo "make TARGET [ARCH=amd64|arm64|arm64-16k] [KVER=7.3.N] [MIRROR=URL] [BUILD=FOLDER]"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1 	/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## from nothing to a picture: unmap a test process's folios on both architectures
 	@scripts/demo
 
-check: ## the whole test suite, both architectures (GROUPS="a b": only these groups)
+check: ## the whole test suite, all three kernels (GROUPS="a b": only these groups)
 	@scripts/check $(GROUPS)
 
 quick: ## a few tests of each kind, both architectures: the loop while editing
-	@scripts/check quick
+	@ARCHES="$${ARCHES:-amd64 arm64}" scripts/check quick
+
+results: ## what the last make check found, as a table
+	@scripts/results-table
 
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")
 	@scripts/check-mutants $(NAMES)
@@ -32,7 +35,7 @@ shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARC
 module: ## only the .ko (ARCH=, and KDIR= for any prepared kernel tree)
 	@scripts/module $(ARCH)
 
-toolchain: ## the compilers, QEMU and both kernels, nothing built yet
+toolchain: ## the compilers, QEMU and all kernels, nothing built yet
 	@scripts/prepare
 
 rust-analyzer: ## rust-project.json for editors (ARCH=)
@@ -45,7 +48,7 @@ lint: ## rustfmt, clippy, checkpatch and shellcheck; all must be silent
 	@scripts/lint
 
 clean: ## remove what was built here; toolchain and kernels stay
-	rm -rf $(BUILD)/module $(BUILD)/guest $(BUILD)/lint $(BUILD)/log
+	rm -rf $(BUILD)/module $(BUILD)/guest $(BUILD)/lint $(BUILD)/log $(BUILD)/results
 
 distclean: ## remove the build folder
 	rm -rf $(BUILD)
@@ -54,4 +57,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick check-mutants shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-mutants shell module toolchain rust-analyzer fmt lint clean distclean

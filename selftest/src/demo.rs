@@ -6,7 +6,7 @@ use crate::iouring::Ring;
 use crate::knobs::Saved;
 use crate::observe::{mthp, Snapshot};
 use crate::scenario::{course, facts};
-use crate::shape::{self, bytes, model, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, model, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::errno_name;
 use crate::trigger::{self, Answer, Path, Request};
@@ -46,6 +46,14 @@ struct Seen {
 pub fn run() -> Result<bool, Stop> {
     println!("{LEGEND}");
     let saved = Saved::save();
+    whole::find_out();
+    saved.restore();
+    if !whole::swapped()? {
+        println!(
+            "\nThis kernel splits a large folio before it swaps it: there is nothing to show."
+        );
+        return Ok(true);
+    }
     let scenes = [
         Scene {
             title: "An exclusive folio of 16 pages",

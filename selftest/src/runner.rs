@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::knobs::{Quiet, Saved};
 use crate::ktap::{Ktap, Outcome};
 use crate::observe::mthp;
+use crate::shape::whole;
 use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
@@ -52,6 +53,9 @@ pub fn run(tests: &[Test], first_failure: bool) -> bool {
     let _quiet = Quiet::new().map_err(|e| println!("# {e}"));
     let saved = Saved::save();
     mthp::open();
+    whole::find_out();
+    println!("# large folios are swapped whole: {:?}", whole::swapped());
+    saved.restore().iter().for_each(|l| println!("# {l}"));
     let mut ktap = Ktap::begin(tests.len());
     for test in tests {
         let (mut outcome, mut lines) = run_one(test);

@@ -2,6 +2,7 @@
 
 //! What the kernel shows of memory to anybody who asks: one file here for each place it shows it.
 
+pub mod calls;
 pub mod kpage;
 pub mod mthp;
 pub mod pagemap;

@@ -12,7 +12,7 @@ use super::facts::{self, Facts};
 use crate::knobs;
 use crate::live::{self, Since};
 use crate::observe::{kpage, Snapshot, System};
-use crate::shape::{folio, Shape};
+use crate::shape::{folio, whole, Shape};
 use crate::subject::Faults;
 use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
@@ -81,6 +81,7 @@ pub fn run<'f>(
     let origin = System::take()?;
     let mut shape = make()?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
     let before = shape.look()?;
 

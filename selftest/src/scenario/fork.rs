@@ -5,7 +5,7 @@
 use super::course::{self, compare, Plan, Via};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping, Page};
+use crate::shape::{self, bytes, whole, Mapping, Page};
 use crate::subject::Family;
 use crate::trigger::{self, Path, Request};
 use crate::verdict::{Checks, Stop};
@@ -19,6 +19,7 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
     let origin = System::take()?;
     let mut shape = shape::exclusive(&family, order, Mapping::Pte)?;
     let folio = shape.folio;
+    whole::must_be_swapped(order)?;
     let before = shape.look()?;
     let request = Request::new(shape.subjects[0].pid, folio.address, path);
     checks.eq("errno", trigger::request(&request)?.errno, 0);

@@ -2,6 +2,7 @@
 
 //! What must be seen, one group of tests a file.
 
+pub mod contpte;
 pub mod course;
 pub mod exclusive;
 pub mod facts;
@@ -13,10 +14,12 @@ pub mod ranges;
 pub mod refused;
 pub mod requests;
 pub mod softdirty;
+pub mod swapcached;
 pub mod swapless;
 pub mod untouched;
 
 use crate::runner::Test;
+use crate::shape::bytes;
 
 /// Tests of one subject.
 pub struct Group {
@@ -26,7 +29,8 @@ pub struct Group {
     pub tests: fn() -> Vec<Test>,
 }
 
-/// A selection that takes seconds: what a broken module most likely breaks.
+/// A selection that takes seconds: what a broken module most likely breaks. 64 kB stand for the
+/// size of 16 pages.
 const QUICK: [&str; 19] = [
     "requests: report in pieces",
     "requests: totals add up",
@@ -52,12 +56,16 @@ const QUICK: [&str; 19] = [
 /// The tests of the selection, or the name of one that there is not.
 pub fn quick() -> Result<Vec<Test>, &'static str> {
     let all = || GROUPS.iter().flat_map(|g| (g.tests)());
-    let find = |name: &'static str| all().find(|t| t.name() == name).ok_or(name);
+    let size = format!("{} kB", bytes(16) / 1024);
+    let find = |name: &'static str| {
+        let wanted = name.replace("64 kB", &size);
+        all().find(|t| t.name() == wanted).ok_or(name)
+    };
     QUICK.into_iter().map(find).collect()
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 12] = [
     Group {
         name: "requests",
         tests: requests::tests,
@@ -89,6 +97,14 @@ pub const GROUPS: [Group; 10] = [
     Group {
         name: "ranges",
         tests: ranges::tests,
+    },
+    Group {
+        name: "swapcached",
+        tests: swapcached::tests,
+    },
+    Group {
+        name: "contpte",
+        tests: contpte::tests,
     },
     Group {
         name: "swapless",

@@ -14,7 +14,7 @@ use super::{course, untouched};
 use crate::iouring::Ring;
 use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, folio, model, Folio, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, folio, model, whole, Folio, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
@@ -124,6 +124,7 @@ fn run(
     origin: &System,
 ) -> Result<Facts, Stop> {
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let request = Request {
         reclaim,
         ..Request::new(shape.subjects[0].pid, folio.address, path)
@@ -315,6 +316,7 @@ fn run_spliced(
     let origin = System::take()?;
     let mut shape = shape::exclusive(family, order, mapping)?;
     let folio = shape.folio;
+    whole::must_be_swapped(order)?;
     splice(family, &shape, &to)?;
 
     let mut seen = Facts::new();

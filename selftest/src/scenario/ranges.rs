@@ -6,7 +6,7 @@ use super::facts;
 use crate::iouring::Ring;
 use crate::observe::{pagemap, System};
 use crate::runner::Test;
-use crate::shape::{bytes, folio, Folio, Mapping};
+use crate::shape::{bytes, folio, whole, Folio, Mapping};
 use crate::subject::{Family, Subject};
 use crate::sys::errno_name;
 use crate::trigger::{self, Answer, Path, Request};
@@ -55,8 +55,9 @@ impl<'s, 'f> Area<'s, 'f> {
         })
     }
 
-    /// Makes a folio at page `page` of the area.
+    /// Makes a folio at page `page` of the area: a single page where a large one is not swapped.
     fn put(&mut self, page: usize, order: u32) -> Result<Folio, Stop> {
+        let order = whole::order_or_page(order)?;
         let at = self.start + bytes(page);
         let folio = Folio::make_at(self.subject, at, order, Mapping::Pte)?;
         self.folios.push(folio);
@@ -188,7 +189,8 @@ fn one_pinned(checks: &mut Checks, path: Path) -> Result<(), Stop> {
     for page in [0, 16, 32] {
         area.put(page, 4)?;
     }
-    ring.pin(&family, &subject, area.folios[1].page(5), bytes(1))?;
+    let last = area.folios[1].pages - 1;
+    ring.pin(&family, &subject, area.folios[1].page(last), bytes(1))?;
     let answer = area.request(area.start, area.start + area.len, path)?;
     checks.eq("errno", errno_name(answer.errno), "EBUSY".into());
     checks.eq("report result", answer.report.get("result"), Some("EBUSY"));

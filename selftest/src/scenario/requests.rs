@@ -10,14 +10,11 @@ use super::untouched;
 use crate::knobs;
 use crate::observe::pagemap;
 use crate::runner::Test;
-use crate::shape::{self, Mapping, Shape};
+use crate::shape::{self, whole, Mapping, Shape};
 use crate::subject::Family;
 use crate::sys::{self, errno_name, End};
 use crate::trigger::{self, Path, Report, Request, Trigger, STATS, UNMAP};
 use crate::verdict::{Checks, Stop};
-
-/// The order of the folio that a request must not touch, or must.
-const ORDER: u32 = 4;
 
 /// All of them.
 pub fn tests() -> Vec<Test> {
@@ -108,8 +105,9 @@ const MALFORMED: [(&str, &[u8]); 49] = [
     ("two newlines", b"P A\n\n"),
 ];
 
+/// The folio that a request must not touch, or must: of 16 pages where it can be swapped.
 fn one_folio(family: &Family) -> Result<Shape<'_>, Stop> {
-    shape::exclusive(family, ORDER, Mapping::Pte)
+    shape::exclusive(family, whole::order_or_page(4)?, Mapping::Pte)
 }
 
 /// The bytes of a form, with the real pid and address.
@@ -249,7 +247,8 @@ fn accepted(checks: &mut Checks) -> Result<(), Stop> {
         let number = |key| report.number(key);
         checks.eq("report reclaim", number("reclaim"), Some(reclaim.into()));
         let out = after.system.moved(&before.system, "pswpout");
-        checks.eq("pswpout", out, if reclaim { 16 } else { 0 });
+        let want = if reclaim { shape.folio.pages } else { 0 };
+        checks.eq("pswpout", out, want as i64);
     }
     Ok(())
 }
@@ -363,8 +362,8 @@ fn totals(checks: &mut Checks) -> Result<(), Stop> {
             checks.eq(key, moved(key), answer.report.number(key));
         }
         let batched = u64::from(path == Path::Batched);
-        for len in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] {
-            let want = if len == 16 { batched } else { 0 };
+        for len in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048] {
+            let want = if len == shape.folio.pages { batched } else { 0 };
             let key = format!("batch_len_{len}");
             checks.eq(&key, moved(&key), Some(want));
         }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No swap, or too little of it: ENOSPC, and everything stays.
+//! No swap, too little of it, or none for large folios: ENOSPC, and everything stays.
 
 use super::untouched;
 use crate::observe::{mthp, swaps};
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping};
+use crate::shape::{self, bytes, whole, Mapping};
 use crate::subject::Family;
 use crate::sys::{self, errno_name};
 use crate::trigger::{self, Path, Request};
 use crate::verdict::{Checks, Stop};
 
-/// Both, for folios of a few orders.
+/// All, for folios of a few orders.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let pmd = mthp::pmd_order();
@@ -37,6 +37,14 @@ pub fn tests() -> Vec<Test> {
                 swaps::make(&area, bytes(8) / 1024)?;
                 sys::swapon(&area)?;
                 check(checks, order, mapping)
+            }));
+        }
+        let name =
+            format!("swapless: {kb} kB by {mapping:?}, a kernel that splits before it swaps");
+        if order > 0 {
+            tests.push(Test::new(name, move |checks| match whole::swapped()? {
+                true => Err(Stop::Skip("this kernel swaps large folios whole".into())),
+                false => check(checks, order, mapping),
             }));
         }
     }

@@ -43,25 +43,35 @@ pub fn first_byte(address: u64) -> u8 {
 
 /// Gets a new page out of the per-CPU list on which it waits for the LRU: until then it has one
 /// more reference, and nobody can isolate it.
-fn settle(subject: &Subject<'_>, address: u64) -> Result<(), Stop> {
+pub fn settle(subject: &Subject<'_>, address: u64) -> Result<(), Stop> {
     let first = pagemap::read(subject.pid, address, 1)?[0];
     if let Some(pfn) = first.pfn() {
         if !kpage::flags(pfn, 1)?[0].has("lru") {
-            // The page cache is of no interest; this drains the lists of all CPUs.
-            knobs::write("/proc/sys/vm/drop_caches", "1")?;
+            drain()?;
         }
     }
     Ok(())
 }
 
+/// Empties the lists of all CPUs on which folios wait for the LRU.
+pub fn drain() -> Result<(), Stop> {
+    // The page cache is of no interest; this empties them, too.
+    Ok(knobs::write("/proc/sys/vm/drop_caches", "1")?)
+}
+
+/// Finds a place for memory of this length, aligned to it.
+///
+/// What lies around it is of another protection, so that no VMA merges with it.
+pub fn reserve(subject: &Subject<'_>, len: u64) -> Result<u64, Stop> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let around = subject.map(2 * len + bytes(2), libc::PROT_NONE, flags, -1)?;
+    Ok((around + bytes(1)).next_multiple_of(len))
+}
+
 impl Folio {
     /// Makes a folio in `subject`, filled with the pattern of [`SEED`].
     pub fn make(subject: &Subject<'_>, order: u32, mapping: Mapping) -> Result<Self, Stop> {
-        let len = bytes(1 << order);
-        // What lies around it is of another protection, so that no VMA merges with this one.
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let around = subject.map(2 * len + bytes(2), libc::PROT_NONE, flags, -1)?;
-        let address = (around + bytes(1)).next_multiple_of(len);
+        let address = reserve(subject, bytes(1 << order))?;
         Self::make_at(subject, address, order, mapping)
     }
 

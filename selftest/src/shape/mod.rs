@@ -7,6 +7,8 @@
 
 pub mod folio;
 pub mod model;
+pub mod swapcached;
+pub mod whole;
 
 use crate::observe::pagemap;
 use crate::observe::{kpage, smaps, Snapshot};
@@ -15,6 +17,7 @@ use crate::sys::page_size;
 use crate::verdict::Stop;
 pub use folio::{Folio, Mapping};
 pub use model::{Expected, Page, Pages};
+pub use swapcached::swapcached;
 
 /// Write bits of a folio of which a part is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
