@@ -6,6 +6,7 @@
 //! [`trigger`] unmaps it, [`observe`] reads what the kernel shows of it before and after, and a
 //! [`scenario`] says what must be seen. Nothing here believes the module's own report alone.
 
+pub mod cgroup;
 pub mod demo;
 pub mod iouring;
 pub mod knobs;

@@ -7,12 +7,26 @@ use std::fs;
 use std::io;
 
 /// The counters that only the tests themselves move in an otherwise idle guest.
-pub const WATCHED: [&str; 5] = [
+pub const WATCHED: [&str; 19] = [
     "pswpin",
     "pswpout",
+    "swpin_zero",
+    "swpout_zero",
     "thp_swpout",
     "thp_swpout_fallback",
     "thp_split_page",
+    "thp_split_page_failed",
+    "thp_split_pmd",
+    "thp_deferred_split_page",
+    "thp_fault_alloc",
+    "pglazyfree",
+    "pglazyfreed",
+    "unevictable_pgs_culled",
+    "unevictable_pgs_rescued",
+    "unevictable_pgs_mlocked",
+    "unevictable_pgs_munlocked",
+    "unevictable_pgs_cleared",
+    "unevictable_pgs_stranded",
 ];
 
 /// Reads the watched counters.

@@ -2,7 +2,7 @@
 
 //! Folios shared by fork: one request unmaps them from all processes.
 
-use super::course::{self, compare, Plan, Via};
+use super::course::{self, compare_paths};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, Mapping, Page};
@@ -81,13 +81,7 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping, processes: usize, re
     );
     tests.push(Test::new(name, move |checks| {
         let family = Family::new(2 * processes)?;
-        let plan = |via| Plan {
-            via,
-            reclaim,
-            offset: 0,
-        };
-        let plans = Path::BOTH.map(Via::Module).map(plan);
-        compare(checks, &plans, &|| {
+        compare_paths(checks, reclaim, &|| {
             shape::forked(&family, order, mapping, processes)
         })
     }));

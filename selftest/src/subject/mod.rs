@@ -11,9 +11,11 @@ mod message;
 mod serve;
 
 use std::cell::Cell;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::cgroup::Cgroup;
 use crate::observe::smaps::{self, Vma};
 use crate::sys::{self, End, Shared};
 use crate::verdict::Stop;
@@ -33,6 +35,8 @@ pub struct Family {
     near: Vec<OwnedFd>,
     far: Vec<OwnedFd>,
     used: Cell<usize>,
+    /// The control group that they are in, if they have one of their own.
+    pub cgroup: Option<Cgroup>,
     /// Memory that the test and all subjects share, at the same address.
     pub scratch: Shared,
 }
@@ -66,8 +70,16 @@ impl Family {
             near,
             far,
             used: Cell::new(0),
+            cgroup: None,
             scratch: Shared::new(SCRATCH_LEN)?,
         })
+    }
+
+    /// As `new()`, with a control group for them.
+    pub fn in_cgroup(size: usize, exact: bool) -> io::Result<Self> {
+        let mut family = Self::new(size)?;
+        family.cgroup = Some(Cgroup::new(exact)?);
+        Ok(family)
     }
 
     fn next_channel(&self) -> usize {
@@ -92,6 +104,9 @@ impl Family {
                     own: smaps::vmas(pid)?,
                     pid,
                 };
+                if let Some(cgroup) = &self.cgroup {
+                    cgroup.add(pid)?;
+                }
                 subject.settle()?;
                 Ok(subject)
             }
@@ -101,9 +116,18 @@ impl Family {
 
 impl<'f> Subject<'f> {
     fn call(&self, op: Op, args: [u64; 7]) -> Result<Reply, Stop> {
+        self.begin(op, args)?;
+        self.end(op)
+    }
+
+    fn begin(&self, op: Op, args: [u64; 7]) -> Result<(), Stop> {
+        let socket = &self.family.near[self.channel];
+        Ok(message::send(socket.as_raw_fd(), &Request { op, args })?)
+    }
+
+    fn end(&self, op: Op) -> Result<Reply, Stop> {
         let socket = &self.family.near[self.channel];
         let lost = |what: &str| Stop::Fail(format!("subject {}: {op:?}: {what}", self.pid));
-        message::send(socket.as_raw_fd(), &Request { op, args })?;
         for _ in 0..PATIENCE_MS / 100 {
             if sys::readable(socket.as_fd(), 100)? {
                 return message::receive(socket.as_raw_fd()).ok_or_else(|| lost("no answer"));
@@ -160,6 +184,40 @@ impl<'f> Subject<'f> {
         })
     }
 
+    /// The control group of its family.
+    pub fn cgroup(&self) -> Option<&'f Cgroup> {
+        self.family.cgroup.as_ref()
+    }
+
+    /// Copies bytes to where the subject sees them too, and returns their address. The next call
+    /// overwrites them.
+    pub fn pass(&self, words: &[u64]) -> u64 {
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        self.family.scratch.put(0, &bytes)
+    }
+
+    /// Reads words that a system call has written to where [`Subject::pass`] has put some.
+    pub fn passed(&self, words: usize) -> Vec<u64> {
+        let bytes = self.family.scratch.get(0, words * 8);
+        let words = bytes.chunks_exact(8);
+        words
+            .map(|w| u64::from_ne_bytes(w.try_into().unwrap_or_default()))
+            .collect()
+    }
+
+    /// Begins to mlock and munlock a range, `times` times; [`Subject::toggled`] waits for the end.
+    pub fn toggle_mlock(&self, address: u64, len: u64, times: u64) -> Result<(), Stop> {
+        self.begin(Op::ToggleMlock, [address, len, times, 0, 0, 0, 0])
+    }
+
+    /// Waits until [`Subject::toggle_mlock`] is done.
+    pub fn toggled(&self) -> Result<(), Stop> {
+        match self.end(Op::ToggleMlock)?.value {
+            0 => Ok(()),
+            failed => Err(Stop::Fail(format!("{failed} calls of mlock failed"))),
+        }
+    }
+
     fn must(&self, what: &str, nr: i64, args: [u64; 6]) -> Result<u64, Stop> {
         self.syscall(nr, args)?
             .map_err(|e| Stop::Fail(format!("{what}: {e}")))
@@ -169,6 +227,31 @@ impl<'f> Subject<'f> {
     pub fn map(&self, len: u64, prot: i32, flags: i32, fd: i32) -> Result<u64, Stop> {
         let args = [0, len, prot as u64, flags as u64, fd as i64 as u64, 0];
         self.must("mmap", libc::SYS_mmap, args)
+    }
+
+    /// Moves mapped memory to an address where something else is mapped.
+    pub fn remap(&self, address: u64, len: u64, to: u64) -> Result<(), Stop> {
+        let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u64;
+        let args = [address, len, len, flags, to, 0];
+        self.must("mremap", libc::SYS_mremap, args).map(drop)
+    }
+
+    /// `mlock(2)` or, with `lock` false, `munlock(2)`.
+    pub fn mlock(&self, address: u64, len: u64, lock: bool) -> Result<(), Stop> {
+        let (name, nr) = match lock {
+            true => ("mlock", libc::SYS_mlock),
+            false => ("munlock", libc::SYS_munlock),
+        };
+        self.must(name, nr, [address, len, 0, 0, 0, 0]).map(drop)
+    }
+
+    /// Puts memory into a pipe by reference: its page gets one more.
+    pub fn splice(&self, address: u64, len: u64, pipe: &File) -> Result<(), Stop> {
+        let iovec = self.pass(&[address, len]);
+        let args = [pipe.as_raw_fd() as u64, iovec, 1, 0, 0, 0];
+        self.syscall(libc::SYS_vmsplice, args)?
+            .map(drop)
+            .map_err(|e| Stop::Skip(format!("vmsplice: {e}")))
     }
 
     /// Unmaps memory.
@@ -198,7 +281,18 @@ impl<'f> Subject<'f> {
 
     /// Compares every byte with the pattern of `seed`: the first address that differs.
     pub fn compare(&self, address: u64, len: u64, seed: u64) -> Result<Option<u64>, Stop> {
-        let reply = self.call(Op::Compare, [address, len, seed, 0, 0, 0, 0])?;
+        self.compare_moved(address, len, seed, address)
+    }
+
+    /// As `compare()`, of what was written at the address `origin` and moved since.
+    pub fn compare_moved(
+        &self,
+        address: u64,
+        len: u64,
+        seed: u64,
+        origin: u64,
+    ) -> Result<Option<u64>, Stop> {
+        let reply = self.call(Op::Compare, [address, len, seed, origin, 0, 0, 0])?;
         Ok((reply.value != 0).then_some(reply.value))
     }
 
