@@ -10,14 +10,17 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::knobs;
+use crate::sys::{self, page_size, End};
 
 const ROOT: &str = "/sys/fs/cgroup";
-/// The kernel sums the statistics up every 2 seconds, and sooner only after many changes.
-const SUMMED: Duration = Duration::from_millis(2300);
-/// Not the memory of the processes, or not exact, or nothing that the unmap decides: kernel
-/// memory is charged in batches, and the shares of the LRU lists follow the order in which the
-/// per-CPU lists are emptied.
-const UNEVEN: [&str; 12] = [
+/// The kernel sums the statistics up on reading only after so many changes of a page on each CPU
+/// (`MEMCG_CHARGE_BATCH`), and else every 2 seconds.
+const CHANGES: u64 = 64;
+/// Not the memory of the processes, or nothing that an unmap decides: kernel memory is charged in
+/// batches, the shares of the LRU lists follow the order in which the per-CPU lists are emptied,
+/// and faults are counted for each process.
+const UNEVEN: [&str; 13] = [
+    "pgfault",
     "kernel",
     "kernel_stack",
     "pagetables",
@@ -39,7 +42,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes a control group. With `exact`, its statistics are waited for.
+    /// Makes a control group. With `exact`, its statistics are watched as well.
     pub fn new(exact: bool) -> io::Result<Self> {
         knobs::write(format!("{ROOT}/cgroup.subtree_control"), "+memory")?;
         let mut nr = 0;
@@ -81,11 +84,26 @@ impl Cgroup {
             self.table(file, prefix, &mut events)?;
         }
         if self.exact {
-            sleep(SUMMED);
+            self.stir()?;
             self.table("memory.stat", "memcg/", &mut events)?;
             events.retain(|name, _| !UNEVEN.iter().any(|u| name == &format!("memcg/{u}")));
         }
         Ok(events)
+    }
+
+    /// Has a process in the group take and give back so much memory that its statistics get summed
+    /// up when they are read.
+    fn stir(&self) -> io::Result<()> {
+        let Some(pid) = sys::fork()? else {
+            let done = self
+                .set("cgroup.procs", "0")
+                .and_then(|()| sys::churn_memory(2 * CHANGES * sys::cpus() * page_size() as u64));
+            sys::exit_now(i32::from(done.is_err()))
+        };
+        match sys::wait(pid, true)? {
+            Some(End::Code(0)) => Ok(()),
+            end => Err(io::Error::other(format!("in a control group: {end:?}"))),
+        }
     }
 
     fn table(

@@ -18,4 +18,5 @@ pub mod shape;
 pub mod subject;
 pub mod sys;
 pub mod trigger;
+pub mod uffd;
 pub mod verdict;

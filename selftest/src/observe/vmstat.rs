@@ -39,3 +39,13 @@ pub fn read() -> io::Result<BTreeMap<String, u64>> {
         .filter_map(|(name, value)| Some((name.to_string(), value.trim().parse().ok()?)))
         .collect())
 }
+
+/// Reads one counter after all CPUs have handed in their share of it.
+pub fn summed(name: &str) -> io::Result<i64> {
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    let text = fs::read_to_string("/proc/vmstat")?;
+    let line = text
+        .lines()
+        .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or("").parse().map_err(io::Error::other)
+}

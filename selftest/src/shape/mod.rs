@@ -62,7 +62,7 @@ impl<'f> Shape<'f> {
     }
 
     /// Makes `pages` of the first process read-only until [`Shape::allow_writes`].
-    fn read_only(&mut self, pages: &Range<usize>) -> Result<(), Stop> {
+    pub fn read_only(&mut self, pages: &Range<usize>) -> Result<(), Stop> {
         for span in self.spans_of(pages) {
             self.subjects[0].protect(span.at, span.len, libc::PROT_READ)?;
             self.permits.push(Box::new(move |subject| {
@@ -119,7 +119,7 @@ impl Shape<'_> {
     }
 
     /// Where some of the folio's pages are, in the order of the pages.
-    fn spans_of(&self, pages: &Range<usize>) -> Vec<Span> {
+    pub fn spans_of(&self, pages: &Range<usize>) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for i in pages.clone() {
             match (spans.last_mut(), self.address(i)) {

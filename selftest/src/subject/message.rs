@@ -23,6 +23,10 @@ pub enum Op {
     Faults,
     /// Populate memory: where the list of [`Populate`] is, and how many there are.
     Populate,
+    /// Write tags of a pattern: address, length, seed.
+    Tag,
+    /// Compare tags with a pattern: address, length, seed.
+    CompareTags,
     /// Lock and unlock memory: address, length, how often.
     ToggleMlock,
     /// Fork a subject: its channel.

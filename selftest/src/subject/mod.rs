@@ -9,6 +9,7 @@
 
 mod message;
 mod serve;
+mod tags;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -236,13 +237,20 @@ impl<'f> Subject<'f> {
         self.must("mremap", libc::SYS_mremap, args).map(drop)
     }
 
-    /// `mlock(2)` or, with `lock` false, `munlock(2)`.
-    pub fn mlock(&self, address: u64, len: u64, lock: bool) -> Result<(), Stop> {
-        let (name, nr) = match lock {
-            true => ("mlock", libc::SYS_mlock),
-            false => ("munlock", libc::SYS_munlock),
-        };
-        self.must(name, nr, [address, len, 0, 0, 0, 0]).map(drop)
+    /// Mlocks memory without touching it: `mlock(2)` would write to its pages.
+    pub fn mlock(&self, address: u64, len: u64) -> Result<(), Stop> {
+        // include/uapi/asm-generic/mman.h
+        const MLOCK_ONFAULT: u64 = 1;
+        let args = [address, len, MLOCK_ONFAULT, 0, 0, 0];
+        self.syscall(libc::SYS_mlock2, args)?
+            .map(drop)
+            .map_err(|e| Stop::Skip(format!("mlock2: {e}")))
+    }
+
+    /// `munlock(2)`, which must succeed.
+    pub fn munlock(&self, address: u64, len: u64) -> Result<(), Stop> {
+        let args = [address, len, 0, 0, 0, 0];
+        self.must("munlock", libc::SYS_munlock, args).map(drop)
     }
 
     /// Puts memory into a pipe by reference: its page gets one more.
@@ -293,6 +301,18 @@ impl<'f> Subject<'f> {
         origin: u64,
     ) -> Result<Option<u64>, Stop> {
         let reply = self.call(Op::Compare, [address, len, seed, origin, 0, 0, 0])?;
+        Ok((reply.value != 0).then_some(reply.value))
+    }
+
+    /// Tags memory with a pattern.
+    pub fn tag(&self, address: u64, len: u64, seed: u64) -> Result<(), Stop> {
+        self.call(Op::Tag, [address, len, seed, 0, 0, 0, 0])
+            .map(drop)
+    }
+
+    /// Compares tags with a pattern: the first address whose tag differs.
+    pub fn compare_tags(&self, address: u64, len: u64, seed: u64) -> Result<Option<u64>, Stop> {
+        let reply = self.call(Op::CompareTags, [address, len, seed, 0, 0, 0, 0])?;
         Ok((reply.value != 0).then_some(reply.value))
     }
 

@@ -3,7 +3,7 @@
 //! The subject's side: one loop that allocates nothing.
 
 use super::message::{receive, send, Op, Populate, Reply, Request};
-use super::Faults;
+use super::{tags, Faults};
 use crate::sys;
 
 /// Obeys commands from the channel `at` until it is told to exit.
@@ -29,6 +29,10 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
             Op::Poke => unsafe { (a as *mut u8).write_volatile(b as u8) },
             // SAFETY: The test has put as many of them there.
             Op::Populate => unsafe { populate(a as *const Populate, b) },
+            // SAFETY: As above; the test has seen that there are tags.
+            Op::Tag => unsafe { tags::fill(a, b, |at| pattern(at, c)) },
+            // SAFETY: As above.
+            Op::CompareTags => reply.value = unsafe { tags::compare(a, b, |at| pattern(at, c)) },
             Op::ToggleMlock => reply.value = toggle_mlock(a, b, c),
             Op::Faults => {
                 let faults = faults();
