@@ -7,6 +7,7 @@ pub mod exclusive;
 pub mod facts;
 pub mod fork;
 pub mod mixed;
+pub mod partial;
 pub mod pinned;
 pub mod ranges;
 pub mod refused;
@@ -21,6 +22,8 @@ use crate::runner::Test;
 pub struct Group {
     /// Its name on the command line.
     pub name: &'static str,
+    /// What its guest needs: options of qemu/run.
+    pub options: &'static str,
     /// Makes the tests that this kernel can run.
     pub tests: fn() -> Vec<Test>,
 }
@@ -55,41 +58,23 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 9] = [
-    Group {
-        name: "requests",
-        tests: requests::tests,
-    },
-    Group {
-        name: "exclusive",
-        tests: exclusive::tests,
-    },
-    Group {
-        name: "softdirty",
-        tests: softdirty::tests,
-    },
-    Group {
-        name: "fork",
-        tests: fork::tests,
-    },
-    Group {
-        name: "mixed",
-        tests: mixed::tests,
-    },
-    Group {
-        name: "pinned",
-        tests: pinned::tests,
-    },
-    Group {
-        name: "refused",
-        tests: refused::tests,
-    },
-    Group {
-        name: "ranges",
-        tests: ranges::tests,
-    },
-    Group {
-        name: "swapless",
-        tests: swapless::tests,
-    },
+pub const GROUPS: [Group; 10] = [
+    group("requests", requests::tests),
+    group("exclusive", exclusive::tests),
+    group("softdirty", softdirty::tests),
+    group("fork", fork::tests),
+    group("mixed", mixed::tests),
+    group("pinned", pinned::tests),
+    group("partial", partial::tests),
+    group("refused", refused::tests),
+    group("ranges", ranges::tests),
+    group("swapless", swapless::tests),
 ];
+
+const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
+    Group {
+        name,
+        options: "",
+        tests,
+    }
+}
