@@ -6,6 +6,7 @@ pub mod course;
 pub mod exclusive;
 pub mod facts;
 pub mod fork;
+pub mod lazyfree;
 pub mod mixed;
 pub mod partial;
 pub mod pinned;
@@ -58,7 +59,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 11] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -66,6 +67,7 @@ pub const GROUPS: [Group; 10] = [
     group("mixed", mixed::tests),
     group("pinned", pinned::tests),
     group("partial", partial::tests),
+    group("lazyfree", lazyfree::tests),
     group("refused", refused::tests),
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
