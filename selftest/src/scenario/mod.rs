@@ -8,6 +8,7 @@ pub mod facts;
 pub mod fork;
 pub mod lazyfree;
 pub mod mixed;
+pub mod mlock;
 pub mod partial;
 pub mod pinned;
 pub mod ranges;
@@ -59,7 +60,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 11] = [
+pub const GROUPS: [Group; 12] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -68,6 +69,7 @@ pub const GROUPS: [Group; 11] = [
     group("pinned", pinned::tests),
     group("partial", partial::tests),
     group("lazyfree", lazyfree::tests),
+    group("mlock", mlock::tests),
     group("refused", refused::tests),
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
