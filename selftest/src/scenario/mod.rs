@@ -16,6 +16,7 @@ pub mod refused;
 pub mod requests;
 pub mod softdirty;
 pub mod swapless;
+pub mod uffd;
 pub mod untouched;
 
 use crate::runner::Test;
@@ -60,7 +61,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 13] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -70,6 +71,7 @@ pub const GROUPS: [Group; 12] = [
     group("partial", partial::tests),
     group("lazyfree", lazyfree::tests),
     group("mlock", mlock::tests),
+    group("uffd", uffd::tests),
     group("refused", refused::tests),
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
