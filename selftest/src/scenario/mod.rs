@@ -7,6 +7,7 @@ pub mod exclusive;
 pub mod facts;
 pub mod fork;
 pub mod lazyfree;
+pub mod memcg;
 pub mod mixed;
 pub mod mlock;
 pub mod partial;
@@ -61,7 +62,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 13] = [
+pub const GROUPS: [Group; 14] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -72,6 +73,7 @@ pub const GROUPS: [Group; 13] = [
     group("lazyfree", lazyfree::tests),
     group("mlock", mlock::tests),
     group("uffd", uffd::tests),
+    group("memcg", memcg::tests),
     group("refused", refused::tests),
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
