@@ -17,6 +17,7 @@ pub mod refused;
 pub mod requests;
 pub mod softdirty;
 pub mod swapless;
+pub mod swapoff;
 pub mod uffd;
 pub mod untouched;
 
@@ -62,7 +63,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 14] = [
+pub const GROUPS: [Group; 15] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -77,6 +78,7 @@ pub const GROUPS: [Group; 14] = [
     group("refused", refused::tests),
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
+    group("swapoff", swapoff::tests),
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
