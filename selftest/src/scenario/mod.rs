@@ -10,6 +10,7 @@ pub mod lazyfree;
 pub mod memcg;
 pub mod mixed;
 pub mod mlock;
+pub mod mte;
 pub mod partial;
 pub mod pinned;
 pub mod ranges;
@@ -63,7 +64,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 15] = [
+pub const GROUPS: [Group; 16] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -79,6 +80,10 @@ pub const GROUPS: [Group; 15] = [
     group("ranges", ranges::tests),
     group("swapless", swapless::tests),
     group("swapoff", swapoff::tests),
+    Group {
+        options: "--mte",
+        ..group("mte", mte::tests)
+    },
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
