@@ -6,6 +6,7 @@ pub mod course;
 pub mod exclusive;
 pub mod facts;
 pub mod fork;
+pub mod hwpoison;
 pub mod lazyfree;
 pub mod memcg;
 pub mod mixed;
@@ -64,7 +65,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 16] = [
+pub const GROUPS: [Group; 17] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -84,6 +85,7 @@ pub const GROUPS: [Group; 16] = [
         options: "--mte",
         ..group("mte", mte::tests)
     },
+    group("hwpoison", hwpoison::tests),
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
