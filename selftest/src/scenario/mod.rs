@@ -65,7 +65,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 17] = [
+pub const GROUPS: [Group; 18] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -86,6 +86,10 @@ pub const GROUPS: [Group; 17] = [
         ..group("mte", mte::tests)
     },
     group("hwpoison", hwpoison::tests),
+    Group {
+        options: "--swap zram",
+        ..group("zram", exclusive::few)
+    },
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
