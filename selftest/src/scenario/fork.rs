@@ -41,7 +41,7 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
     Ok(())
 }
 
-/// A few orders x 2, 3 and 8 processes.
+/// A few orders x 2, 3, 8 and 100 processes.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let offered = mthp::orders();
@@ -69,6 +69,10 @@ pub fn tests() -> Vec<Test> {
                 }
             }
         }
+    }
+    // More users than a slot's count in the swap table can tell (mm/swap_table.h).
+    for (order, reclaim) in [(0, false), (4, true)] {
+        add(&mut tests, order, Mapping::Pte, 100, reclaim);
     }
     tests
 }
