@@ -2,12 +2,10 @@
 
 //! Folios that are mapped in part, in several VMAs or page tables, or where they were not made.
 
-use std::ops::Range;
-
 use super::course::compare_paths;
 use crate::observe::mthp;
 use crate::runner::Test;
-use crate::shape::partial::{self, Hole};
+use crate::shape::partial::{self, Choice, Hole};
 use crate::shape::{Mapping, Shape};
 use crate::subject::Family;
 use crate::verdict::Stop;
@@ -24,17 +22,20 @@ pub fn tests() -> Vec<Test> {
     holes(&mut tests);
     moves(&mut tests);
     several_vmas(&mut tests);
-    for order in [2, 4] {
-        let name = format!("{} pages between neighbours in memory", 1 << order);
+    for (order, gone) in [(2, 0), (4, 0), (4, 1), (4, 9)] {
+        let name = format!(
+            "{} pages between neighbours in memory, {gone} gone in front",
+            1 << order
+        );
         add(&mut tests, &name, 1, move |f| {
-            partial::between_neighbours(f, order)
+            partial::between_neighbours(f, order, gone)
         });
     }
     add(
         &mut tests,
         "2 MiB by PMD in the parent, by PTE in the child",
         2,
-        |f| partial::by_pmd_and_pte(f),
+        partial::by_pmd_and_pte,
     );
     add(
         &mut tests,
@@ -46,26 +47,22 @@ pub fn tests() -> Vec<Test> {
 }
 
 fn holes(tests: &mut Vec<Test>) {
-    let places: [(&str, &[Range<usize>]); 4] = [
-        ("the first pages", &[0..3]),
-        ("the last pages", &[11..16]),
-        ("pages in the middle", &[5..6, 9..12]),
-        ("all pages but two", &[0..7, 8..12, 13..16]),
+    let places: [(&str, Choice); 4] = [
+        ("the first pages", |i| i < 3),
+        ("the last pages", |i| i > 10),
+        ("pages in the middle", |i| [5, 9, 10, 11].contains(&i)),
+        ("all pages but two", |i| ![7, 12].contains(&i)),
     ];
     for (name, gone) in places {
         for hole in [Hole::Munmap, Hole::DontNeed] {
             add(tests, &format!("{name} gone by {hole:?}"), 1, move |f| {
-                let mut shape = partial::holes(f, 4, Mapping::Pte, (hole, gone))?;
-                if hole == Hole::Munmap {
-                    gone.iter().for_each(|run| shape.new_part(&(run.end..16)));
-                }
-                Ok(shape)
+                partial::holes(f, 4, Mapping::Pte, (hole, gone))
             });
         }
     }
-    let middle: &[Range<usize>] = &[100..101];
-    add(tests, "2 MiB by PMD, a page gone", 1, move |f| {
-        partial::holes(f, mthp::pmd_order(), Mapping::Pmd, (Hole::DontNeed, middle))
+    add(tests, "2 MiB by PMD, a page gone", 1, |f| {
+        let gone = |i| i == 100;
+        partial::holes(f, mthp::pmd_order(), Mapping::Pmd, (Hole::DontNeed, gone))
     });
 }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::make::{exclusive, forked};
-use super::{bytes, Folio, Mapping, Page, Shape};
+use super::{bytes, model, Folio, Mapping, Page, Shape};
 use crate::knobs;
 use crate::observe::mthp;
 use crate::subject::{Family, Subject};
@@ -20,19 +20,26 @@ pub enum Hole {
     DontNeed,
 }
 
+/// A choice among the pages of a folio, by their number.
+pub type Choice = fn(usize) -> bool;
+
 /// Where a VMA is split so that the page table entries stay the same.
 pub const SPLIT_ADVICE: i32 = libc::MADV_DONTDUMP;
 
-/// A folio of which the process has let some pages go.
-pub fn holes<'f>(
-    family: &'f Family,
+/// A folio of which the process has let some pages go: those for which `gone` is true.
+pub fn holes(
+    family: &Family,
     order: u32,
     mapping: Mapping,
-    (hole, gone): (Hole, &[Range<usize>]),
-) -> Result<Shape<'f>, Stop> {
+    (hole, gone): (Hole, Choice),
+) -> Result<Shape<'_>, Stop> {
     let mut shape = exclusive(family, order, mapping)?;
-    for run in gone {
+    let runs: Vec<_> = model::ranges(shape.folio.pages, &gone).collect();
+    for run in &runs {
         shape.let_go(hole, run)?;
+        if hole == Hole::Munmap {
+            shape.new_part(&(run.end..shape.folio.pages));
+        }
     }
     shape.proved()
 }
@@ -113,8 +120,8 @@ pub fn unequal_counts(family: &Family, order: u32, children: usize) -> Result<Sh
 }
 
 /// A folio of `order` with neighbours of the same order on both sides: in the page table, and in
-/// memory as well.
-pub fn between_neighbours(family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
+/// memory as well. Its first `gone` pages are not mapped, so that a batch begins behind them.
+pub fn between_neighbours(family: &Family, order: u32, gone: usize) -> Result<Shape<'_>, Stop> {
     let subject = family.spawn()?;
     let whole = Folio::make(&subject, mthp::pmd_order(), Mapping::Pte, libc::MAP_PRIVATE)?;
     split(&subject, &whole, order)?;
@@ -126,7 +133,11 @@ pub fn between_neighbours(family: &Family, order: u32) -> Result<Shape<'_>, Stop
         pfn: whole.pfn + pages as u64,
     };
     folio.settle(&subject)?;
-    Shape::new(subject, folio).proved()
+    let mut shape = Shape::new(subject, folio);
+    if gone > 0 {
+        shape.let_go(Hole::DontNeed, &(0..gone))?;
+    }
+    shape.proved()
 }
 
 /// Has the kernel split a folio into smaller ones.
