@@ -44,6 +44,10 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
 /// A few orders x 2, 3, 8 and 100 processes.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
+    // More users than a slot's count in the swap table can tell (mm/swap_table.h).
+    for (order, reclaim) in [(0, false), (4, true)] {
+        add(&mut tests, order, Mapping::Pte, 100, reclaim);
+    }
     let offered = mthp::orders();
     let pmd = mthp::pmd_order();
     for order in [0, 2, 4, pmd] {
@@ -69,10 +73,6 @@ pub fn tests() -> Vec<Test> {
                 }
             }
         }
-    }
-    // More users than a slot's count in the swap table can tell (mm/swap_table.h).
-    for (order, reclaim) in [(0, false), (4, true)] {
-        add(&mut tests, order, Mapping::Pte, 100, reclaim);
     }
     tests
 }
