@@ -69,7 +69,7 @@ pub fn run() -> Result<bool, Stop> {
             title: "A folio whose last page is pinned by io_uring, its first half shared",
             make: |family, ring| {
                 mixed(family, |i| i >= 8, &|subject, folio| {
-                    ring.pin(family, subject, folio.page(15), bytes(1))
+                    ring.pin(subject, folio.page(15), bytes(1))
                 })
             },
             refused: true,
@@ -192,7 +192,7 @@ fn print(shape: &Shape<'_>, seen: &Seen) {
         }
     );
     let spans = (0..shape.subjects.len()).flat_map(|k| shape.spans(k));
-    let total: u64 = spans.map(|(_, len)| len).sum();
+    let total: u64 = spans.map(|span| span.len).sum();
     let pages = total / bytes(1);
     let faults: u64 = seen.faults.iter().sum();
     println!(

@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::subject::{Family, Subject};
+use crate::subject::Subject;
 use crate::sys::{cvt, page_size};
 use crate::verdict::Stop;
 
@@ -130,19 +130,11 @@ impl Ring {
     }
 
     /// Lets `subject` register `[address, address + len)`, which pins it.
-    pub fn pin(
-        &self,
-        family: &Family,
-        subject: &Subject<'_>,
-        address: u64,
-        len: u64,
-    ) -> Result<(), Stop> {
-        let mut iovec = address.to_ne_bytes().to_vec();
-        iovec.extend(len.to_ne_bytes());
+    pub fn pin(&self, subject: &Subject<'_>, address: u64, len: u64) -> Result<(), Stop> {
         let args = [
             self.fd.as_raw_fd() as u64,
             IORING_REGISTER_BUFFERS,
-            family.scratch.put(0, &iovec),
+            subject.pass(&[address, len]),
             1,
             0,
             0,

@@ -7,12 +7,12 @@
 //! [`scenario`] says what must be seen. Nothing here believes the module's own report alone.
 
 pub mod bench;
+pub mod cgroup;
 pub mod demo;
 pub mod iouring;
 pub mod knobs;
 pub mod ktap;
 pub mod live;
-pub mod memcg;
 pub mod observe;
 pub mod runner;
 pub mod scenario;
@@ -20,4 +20,5 @@ pub mod shape;
 pub mod subject;
 pub mod sys;
 pub mod trigger;
+pub mod uffd;
 pub mod verdict;

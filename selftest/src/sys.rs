@@ -27,6 +27,14 @@ pub fn cpus() -> u64 {
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) }.max(1) as u64
 }
 
+/// Whether the machine has memory tags, and this kernel lets programs use them.
+pub fn has_mte() -> bool {
+    // arch/arm64/include/uapi/asm/hwcap.h
+    const HWCAP2_MTE: u64 = 1 << 18;
+    // SAFETY: `getauxval()` has no preconditions.
+    cfg!(target_arch = "aarch64") && unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_MTE != 0
+}
+
 /// `fork(2)`: `None` in the child, its pid in the parent.
 pub fn fork() -> io::Result<Option<i32>> {
     // SAFETY: This program has one thread, so the child may do whatever the parent may.
@@ -170,6 +178,25 @@ pub fn readable(fd: BorrowedFd<'_>, millis: i32) -> io::Result<bool> {
     Ok(cvt(i64::from(unsafe { libc::poll(&mut poll, 1, millis) }))? > 0)
 }
 
+/// Maps memory, has it populated, and unmaps it.
+pub fn churn_memory(len: u64) -> io::Result<()> {
+    let (prot, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: A new mapping at an address of the kernel's choice touches no existing memory, and
+    // nobody else knows it.
+    unsafe {
+        let base = libc::mmap(std::ptr::null_mut(), len as usize, prot, flags, -1, 0);
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let populated = libc::madvise(base, len as usize, libc::MADV_POPULATE_WRITE);
+        libc::munmap(base, len as usize);
+        cvt(i64::from(populated)).map(drop)
+    }
+}
+
 /// `swapon(2)`.
 pub fn swapon(path: &str) -> io::Result<()> {
     let path = CString::new(path)?;
@@ -182,6 +209,26 @@ pub fn swapoff(path: &str) -> io::Result<()> {
     let path = CString::new(path)?;
     // SAFETY: `path` is a valid string.
     cvt(i64::from(unsafe { libc::swapoff(path.as_ptr()) })).map(drop)
+}
+
+/// `swapoff(2)` that is given up after a time: it looks for the last users of a device for ever.
+pub fn swapoff_within(path: &str, limit: std::time::Duration) -> io::Result<()> {
+    let Some(pid) = fork()? else {
+        let errno = swapoff(path).err().and_then(|e| e.raw_os_error());
+        exit_now(errno.unwrap_or(0))
+    };
+    let start = std::time::Instant::now();
+    while start.elapsed() < limit {
+        match wait(pid, false)? {
+            Some(End::Code(0)) => return Ok(()),
+            Some(End::Code(errno)) => return Err(io::Error::from_raw_os_error(errno)),
+            Some(end) => return Err(io::Error::other(format!("swapoff: {end:?}"))),
+            None => std::thread::sleep(std::time::Duration::from_millis(5)),
+        }
+    }
+    kill(pid);
+    wait(pid, true)?;
+    Err(io::Error::other("swapoff: no end in time"))
 }
 
 /// The name of an error number, as the module's report has it.

@@ -3,7 +3,7 @@
 //! Judges the loaded module, and prints KTAP.
 //!
 //! `selftest` runs all groups, `selftest GROUP...` runs those, `selftest --list` prints their
-//! names. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
+//! names, and the options of qemu/run that their guests need. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
 //! after a test that failed. Exits with 0 if nothing failed.
 
 use std::env;
@@ -16,7 +16,9 @@ use anon_ttu_selftest::{runner, trigger};
 fn main() -> ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
     if args == ["--list"] {
-        GROUPS.iter().for_each(|g| println!("{}", g.name));
+        for group in &GROUPS {
+            println!("{}", format!("{} {}", group.name, group.options).trim_end());
+        }
         return ExitCode::SUCCESS;
     }
     let first_failure = args.first().is_some_and(|a| a == "--first-failure");

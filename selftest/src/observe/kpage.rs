@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 pub struct Flags(pub u64);
 
 impl Flags {
-    const NAMES: [(u32, &'static str); 20] = [
+    const NAMES: [(u32, &'static str); 21] = [
         (0, "locked"),
         (3, "uptodate"),
         (4, "dirty"),
@@ -27,6 +27,7 @@ impl Flags {
         (16, "tail"),
         (17, "huge"),
         (18, "unevictable"),
+        (19, "hwpoison"),
         (21, "ksm"),
         (22, "thp"),
         (24, "zero"),

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 
-/// The sums over the VMAs that touch a range, in KiB.
+/// The sums over the VMAs that touch some ranges, in KiB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Smaps {
-    /// How many VMAs touch the range.
+    /// How many VMAs touch them.
     pub vmas: usize,
     fields: BTreeMap<String, u64>,
 }
@@ -19,11 +19,17 @@ impl Smaps {
     pub fn kb(&self, field: &str) -> u64 {
         self.fields.get(field).copied().unwrap_or(0)
     }
+
+    /// All fields that are numbers.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.fields.iter().map(|(name, kb)| (name.as_str(), *kb))
+    }
 }
 
-/// Sums up the VMAs of `pid` that touch `[start, end)`.
-pub fn read(pid: i32, start: u64, end: u64) -> io::Result<Smaps> {
-    // What lies beyond the range is not asked for: to count it takes the kernel time.
+/// Sums up the VMAs of `pid` that touch one of the ranges: addresses and lengths.
+pub fn read(pid: i32, ranges: &[(u64, u64)]) -> io::Result<Smaps> {
+    let beyond = ranges.iter().map(|(at, len)| at + len).max().unwrap_or(0);
+    // What lies beyond the ranges is not asked for: to count it takes the kernel time.
     let file = File::open(format!("/proc/{pid}/smaps"))?;
     let mut sum = Smaps::default();
     let mut inside = false;
@@ -32,10 +38,10 @@ pub fn read(pid: i32, start: u64, end: u64) -> io::Result<Smaps> {
         let mut words = line.split_whitespace();
         let Some(first) = words.next() else { continue };
         if let Some((from, to)) = range(first) {
-            if from >= end {
+            if from >= beyond {
                 break;
             }
-            inside = to > start;
+            inside = ranges.iter().any(|(at, len)| from < at + len && to > *at);
             sum.vmas += usize::from(inside);
         } else if let (true, Some(name)) = (inside, first.strip_suffix(':')) {
             if let Some(Ok(kb)) = words.next().map(str::parse::<u64>) {

@@ -12,14 +12,14 @@ use super::status::{self, Status};
 use super::{mthp, swaps, vmstat};
 use crate::sys::page_size;
 
-/// What one process shows of a range of its memory.
+/// What one process shows of some of its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The pagemap entries of the range.
+    /// The pagemap entries, in the order of the ranges.
     pub pages: Vec<Entry>,
     /// The memory counters of the process.
     pub status: Status,
-    /// The sums over the VMAs that touch the range.
+    /// The sums over the VMAs that touch the ranges.
     pub smaps: Smaps,
 }
 
@@ -62,20 +62,22 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks at `[address, address + len)` in each of `pids`, and at the page frames `frames`
-    /// (the first and how many).
+    /// Looks at some ranges (addresses and lengths) in each of `pids`, and at the page frames
+    /// `frames` (the first and how many).
     pub fn take(
         pids: &[i32],
-        address: u64,
-        len: u64,
+        ranges: &[(u64, u64)],
         frames: Option<(u64, usize)>,
     ) -> io::Result<Self> {
-        let pages = len as usize / page_size();
         let process = |pid: &i32| -> io::Result<Process> {
+            let mut pages = Vec::new();
+            for (at, len) in ranges {
+                pages.extend(pagemap::read(*pid, *at, *len as usize / page_size())?);
+            }
             Ok(Process {
-                pages: pagemap::read(*pid, address, pages)?,
+                pages,
                 status: status::read(*pid)?,
-                smaps: smaps::read(*pid, address, address + len)?,
+                smaps: smaps::read(*pid, ranges)?,
             })
         };
         let frames = match frames {

@@ -21,6 +21,10 @@ pub struct Status {
     pub vm_swap: u64,
     /// Locked memory.
     pub vm_lck: u64,
+    /// Pinned memory.
+    pub vm_pin: u64,
+    /// Page tables.
+    pub vm_pte: u64,
 }
 
 /// Reads the counters of `pid`.
@@ -35,6 +39,8 @@ pub fn read(pid: i32) -> io::Result<Status> {
             Some("RssAnon:") => &mut status.rss_anon,
             Some("VmSwap:") => &mut status.vm_swap,
             Some("VmLck:") => &mut status.vm_lck,
+            Some("VmPin:") => &mut status.vm_pin,
+            Some("VmPTE:") => &mut status.vm_pte,
             _ => continue,
         };
         *place = words.next().and_then(|w| w.parse().ok()).unwrap_or(0);

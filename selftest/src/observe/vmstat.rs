@@ -7,12 +7,26 @@ use std::fs;
 use std::io;
 
 /// The counters that only the tests themselves move in an otherwise idle guest.
-pub const WATCHED: [&str; 5] = [
+pub const WATCHED: [&str; 19] = [
     "pswpin",
     "pswpout",
+    "swpin_zero",
+    "swpout_zero",
     "thp_swpout",
     "thp_swpout_fallback",
     "thp_split_page",
+    "thp_split_page_failed",
+    "thp_split_pmd",
+    "thp_deferred_split_page",
+    "thp_fault_alloc",
+    "pglazyfree",
+    "pglazyfreed",
+    "unevictable_pgs_culled",
+    "unevictable_pgs_rescued",
+    "unevictable_pgs_mlocked",
+    "unevictable_pgs_munlocked",
+    "unevictable_pgs_cleared",
+    "unevictable_pgs_stranded",
 ];
 
 /// Reads the watched counters.
@@ -24,4 +38,14 @@ pub fn read() -> io::Result<BTreeMap<String, u64>> {
         .filter(|(name, _)| WATCHED.contains(name))
         .filter_map(|(name, value)| Some((name.to_string(), value.trim().parse().ok()?)))
         .collect())
+}
+
+/// Reads one counter after all CPUs have handed in their share of it.
+pub fn summed(name: &str) -> io::Result<i64> {
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    let text = fs::read_to_string("/proc/vmstat")?;
+    let line = text
+        .lines()
+        .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or("").parse().map_err(io::Error::other)
 }

@@ -81,7 +81,7 @@ fn make<'f>(family: &'f Family, kind: Kind, order: u32) -> Result<Shape<'f>, Sto
             let folio = shape.folio;
             shape.subjects[0].madvise(folio.address, folio.len(), libc::MADV_FREE)?;
             // It waits on a list of its CPU to become lazily freed.
-            folio::drain()?;
+            folio::drain_lists()?;
             match kpage::flags(folio.pfn, 1)?[0].has("swapbacked") {
                 false => Ok(shape),
                 true => Err(Stop::Skip("MADV_FREE did not work".into())),

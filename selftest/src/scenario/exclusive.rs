@@ -9,14 +9,16 @@ use crate::shape::{self, bytes, Mapping};
 use crate::subject::Family;
 use crate::trigger::Path;
 
+const GROUP: &str = "exclusive";
+
 /// Every order, left in the swap cache or written out; for some the request points elsewhere.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let pmd = mthp::pmd_order();
     for order in mthp::orders() {
-        add_both(&mut tests, order, Mapping::Pte);
+        add_both(&mut tests, GROUP, (order, Mapping::Pte));
         if order == pmd {
-            add_both(&mut tests, order, Mapping::Pmd);
+            add_both(&mut tests, GROUP, (order, Mapping::Pmd));
         }
     }
     for (order, mapping) in [
@@ -27,28 +29,40 @@ pub fn tests() -> Vec<Test> {
     ] {
         let len = bytes(1 << order);
         for (place, offset) in [("first", 0), ("last", len - 1)] {
-            add(&mut tests, (order, mapping), false, (place, offset));
+            let shape = (order, mapping);
+            add(&mut tests, GROUP, shape, false, (place, offset));
         }
     }
     tests
 }
 
-fn add_both(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
-    let middle = bytes(1 << order) / 2 + 8;
+/// A few of them, for another swap device.
+pub fn few() -> Vec<Test> {
+    let mut tests = Vec::new();
+    let pmd = mthp::pmd_order();
+    for shape in [(0, Mapping::Pte), (4, Mapping::Pte), (pmd, Mapping::Pmd)] {
+        add_both(&mut tests, "zram", shape);
+    }
+    tests
+}
+
+fn add_both(tests: &mut Vec<Test>, group: &str, shape: (u32, Mapping)) {
+    let middle = bytes(1 << shape.0) / 2 + 8;
     for reclaim in [false, true] {
-        add(tests, (order, mapping), reclaim, ("middle", middle));
+        add(tests, group, shape, reclaim, ("middle", middle));
     }
 }
 
 /// One shape, unmapped by all who can: a request for the byte at `offset`.
 fn add(
     tests: &mut Vec<Test>,
+    group: &str,
     (order, mapping): (u32, Mapping),
     reclaim: bool,
     (place, offset): (&str, u64),
 ) {
     let name = format!(
-        "exclusive: {} kB by {mapping:?}, reclaim={}, address in the {place} page",
+        "{group}: {} kB by {mapping:?}, reclaim={}, address in the {place} page",
         bytes(1 << order) / 1024,
         u8::from(reclaim)
     );

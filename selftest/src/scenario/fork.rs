@@ -2,7 +2,7 @@
 
 //! Folios shared by fork: one request unmaps them from all processes.
 
-use super::course::{self, compare, Plan, Via};
+use super::course::{self, compare_paths};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, whole, Mapping, Page};
@@ -42,9 +42,13 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
     Ok(())
 }
 
-/// A few orders x 2, 3 and 8 processes.
+/// A few orders x 2, 3, 8 and 100 processes.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
+    // More users than a slot's count in the swap table can tell (mm/swap_table.h).
+    for (order, reclaim) in [(0, false), (4, true)] {
+        add(&mut tests, order, Mapping::Pte, 100, reclaim);
+    }
     let offered = mthp::orders();
     let pmd = mthp::pmd_order();
     for order in [0, 2, 4, pmd] {
@@ -82,13 +86,7 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping, processes: usize, re
     );
     tests.push(Test::new(name, move |checks| {
         let family = Family::new(2 * processes)?;
-        let plan = |via| Plan {
-            via,
-            reclaim,
-            offset: 0,
-        };
-        let plans = Path::BOTH.map(Via::Module).map(plan);
-        compare(checks, &plans, &|| {
+        compare_paths(checks, reclaim, &|| {
             shape::forked(&family, order, mapping, processes)
         })
     }));

@@ -5,9 +5,9 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::course::{self, compare, Plan, Via};
+use crate::cgroup::Cgroup;
 use crate::knobs;
 use crate::live::{self, Since, LIVE};
-use crate::memcg::Memcg;
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
@@ -155,7 +155,8 @@ fn reclaimed(
     checks: &mut Checks,
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<(), Stop> {
-    let memcg = Memcg::enter("anon_ttu_live")?;
+    let cgroup = Cgroup::new(false)?;
+    cgroup.add(std::process::id() as i32)?;
     let family = Family::new(8)?;
     let origin = System::take()?;
     let mut shape = make(&family)?;
@@ -163,7 +164,7 @@ fn reclaimed(
 
     live::set(true)?;
     let since = Since::now()?;
-    memcg.reclaim_anon()?;
+    cgroup.reclaim_anon()?;
     live::set(false)?;
 
     let expected = shape.expected();

@@ -2,12 +2,11 @@
 
 //! Folios of which a fork shared some pages and not others.
 
-use super::course::{compare, Plan, Via};
+use super::course::compare_paths;
 use crate::observe::mthp;
 use crate::runner::Test;
 use crate::shape::{self, bytes, WriteBits};
 use crate::subject::Family;
-use crate::trigger::Path;
 
 /// A choice among the pages of a folio: of page `i` of `n`.
 pub type Mask = fn(usize, usize) -> bool;
@@ -61,13 +60,7 @@ fn add(
     );
     tests.push(Test::new(name, move |checks| {
         let family = Family::new(4)?;
-        let plan = |via| Plan {
-            via,
-            reclaim,
-            offset: 0,
-        };
-        let plans = Path::BOTH.map(Via::Module).map(plan);
-        compare(checks, &plans, &|| {
+        compare_paths(checks, reclaim, &|| {
             shape::mixed(&family, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
         })
     }));

@@ -7,8 +7,14 @@ pub mod course;
 pub mod exclusive;
 pub mod facts;
 pub mod fork;
+pub mod hwpoison;
+pub mod lazyfree;
 pub mod live;
+pub mod memcg;
 pub mod mixed;
+pub mod mlock;
+pub mod mte;
+pub mod partial;
 pub mod pinned;
 pub mod ranges;
 pub mod refused;
@@ -16,6 +22,8 @@ pub mod requests;
 pub mod softdirty;
 pub mod swapcached;
 pub mod swapless;
+pub mod swapoff;
+pub mod uffd;
 pub mod untouched;
 
 use crate::runner::Test;
@@ -25,6 +33,8 @@ use crate::shape::bytes;
 pub struct Group {
     /// Its name on the command line.
     pub name: &'static str,
+    /// What its guest needs: options of qemu/run.
+    pub options: &'static str,
     /// Makes the tests that this kernel can run.
     pub tests: fn() -> Vec<Test>,
 }
@@ -65,53 +75,40 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 21] = [
+    group("requests", requests::tests),
+    group("exclusive", exclusive::tests),
+    group("softdirty", softdirty::tests),
+    group("fork", fork::tests),
+    group("mixed", mixed::tests),
+    group("pinned", pinned::tests),
+    group("partial", partial::tests),
+    group("lazyfree", lazyfree::tests),
+    group("mlock", mlock::tests),
+    group("uffd", uffd::tests),
+    group("memcg", memcg::tests),
+    group("refused", refused::tests),
+    group("ranges", ranges::tests),
+    group("swapcached", swapcached::tests),
+    group("contpte", contpte::tests),
+    group("swapless", swapless::tests),
+    group("swapoff", swapoff::tests),
+    group("live", live::tests),
     Group {
-        name: "requests",
-        tests: requests::tests,
+        options: "--mte",
+        ..group("mte", mte::tests)
     },
+    group("hwpoison", hwpoison::tests),
     Group {
-        name: "exclusive",
-        tests: exclusive::tests,
-    },
-    Group {
-        name: "softdirty",
-        tests: softdirty::tests,
-    },
-    Group {
-        name: "fork",
-        tests: fork::tests,
-    },
-    Group {
-        name: "mixed",
-        tests: mixed::tests,
-    },
-    Group {
-        name: "pinned",
-        tests: pinned::tests,
-    },
-    Group {
-        name: "refused",
-        tests: refused::tests,
-    },
-    Group {
-        name: "ranges",
-        tests: ranges::tests,
-    },
-    Group {
-        name: "swapcached",
-        tests: swapcached::tests,
-    },
-    Group {
-        name: "contpte",
-        tests: contpte::tests,
-    },
-    Group {
-        name: "swapless",
-        tests: swapless::tests,
-    },
-    Group {
-        name: "live",
-        tests: live::tests,
+        options: "--swap zram",
+        ..group("zram", exclusive::few)
     },
 ];
+
+const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
+    Group {
+        name,
+        options: "",
+        tests,
+    }
+}

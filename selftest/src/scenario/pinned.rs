@@ -5,7 +5,6 @@
 //! A pin is seen for the whole folio, and asked about for exclusive pages only. So each process
 //! loses the pages before its first exclusive one, and keeps the rest.
 
-use std::fs::File;
 use std::io::{Read, Write};
 
 use super::facts::{self, Facts};
@@ -14,7 +13,7 @@ use super::{course, untouched};
 use crate::iouring::Ring;
 use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, folio, model, whole, Folio, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, folio, model, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::{self, errno_name, page_size};
 use crate::trigger::{self, Answer, Path, Request};
@@ -70,7 +69,7 @@ fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping, pin: usize
         both(checks, reclaim, &|family, ring| {
             let shape = shape::exclusive(family, order, mapping)?;
             let at = shape.folio.page(pin);
-            ring.pin(family, &shape.subjects[0], at, bytes(1))?;
+            ring.pin(&shape.subjects[0], at, bytes(1))?;
             Ok((shape, pin))
         })
     }));
@@ -91,7 +90,7 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
                 order,
                 &|i| mask(i, pages),
                 bits,
-                &|subject, folio| ring.pin(family, subject, folio.page(pin), bytes(1)),
+                &|subject, folio| ring.pin(subject, folio.page(pin), bytes(1)),
             )?;
             Ok((shape, pin))
         })
@@ -102,18 +101,13 @@ type Make<'a> = dyn for<'f> Fn(&'f Family, &Ring) -> Result<(Shape<'f>, usize), 
 
 /// Runs the course of a pinned folio on both paths, and compares them.
 fn both(checks: &mut Checks, reclaim: bool, make: &Make<'_>) -> Result<(), Stop> {
-    let mut all = Vec::new();
-    for path in Path::BOTH {
-        checks.context(path.to_string());
+    course::each_path(checks, &|checks, path| {
         let ring = Ring::new()?;
         let family = Family::new(2)?;
         let origin = System::take()?;
         let (shape, pin) = make(&family, &ring)?;
-        all.push(run(checks, &ring, shape, (path, reclaim, pin), &origin)?);
-    }
-    checks.context("");
-    facts::agree(checks, ("kernel", &all[0]), ("batched", &all[1]));
-    Ok(())
+        run(checks, &ring, shape, (path, reclaim, pin), &origin)
+    })
 }
 
 fn run(
@@ -294,15 +288,9 @@ fn add_spliced(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
         bytes(1 << order) / 1024
     );
     tests.push(Test::new(name, move |checks| {
-        let mut all = Vec::new();
-        for path in Path::BOTH {
-            checks.context(path.to_string());
-            let family = Family::new(1)?;
-            all.push(run_spliced(checks, &family, (order, mapping), path)?);
-        }
-        checks.context("");
-        facts::agree(checks, ("kernel", &all[0]), ("batched", &all[1]));
-        Ok(())
+        course::each_path(checks, &|checks, path| {
+            run_spliced(checks, &Family::new(1)?, (order, mapping), path)
+        })
     }));
 }
 
@@ -317,7 +305,7 @@ fn run_spliced(
     let mut shape = shape::exclusive(family, order, mapping)?;
     let folio = shape.folio;
     whole::must_be_swapped(order)?;
-    splice(family, &shape, &to)?;
+    shape.subjects[0].splice(folio.address, 64, &to)?;
 
     let mut seen = Facts::new();
     let before = shape.look()?;
@@ -341,24 +329,4 @@ fn run_spliced(
     }
     course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
     Ok(seen)
-}
-
-/// Puts the first 64 bytes of the folio into a pipe, by reference.
-fn splice(family: &Family, shape: &Shape<'_>, to: &File) -> Result<(), Stop> {
-    use std::os::fd::AsRawFd;
-    let Folio { address, .. } = shape.folio;
-    let mut iovec = address.to_ne_bytes().to_vec();
-    iovec.extend(64u64.to_ne_bytes());
-    let args = [
-        to.as_raw_fd() as u64,
-        family.scratch.put(0, &iovec),
-        1,
-        0,
-        0,
-        0,
-    ];
-    shape.subjects[0]
-        .syscall(libc::SYS_vmsplice, args)?
-        .map(drop)
-        .map_err(|e| Stop::Skip(format!("vmsplice: {e}")))
 }

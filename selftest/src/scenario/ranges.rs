@@ -190,7 +190,7 @@ fn one_pinned(checks: &mut Checks, path: Path) -> Result<(), Stop> {
         area.put(page, 4)?;
     }
     let last = area.folios[1].pages - 1;
-    ring.pin(&family, &subject, area.folios[1].page(last), bytes(1))?;
+    ring.pin(&subject, area.folios[1].page(last), bytes(1))?;
     let answer = area.request(area.start, area.start + area.len, path)?;
     checks.eq("errno", errno_name(answer.errno), "EBUSY".into());
     checks.eq("report result", answer.report.get("result"), Some("EBUSY"));

@@ -110,12 +110,12 @@ fn run(checks: &mut Checks, want: &str, make: Target) -> Result<(), Stop> {
 fn look(subject: &Subject<'_>, address: u64) -> Result<Snapshot, Stop> {
     let page = address & !(page_size() as u64 - 1);
     let Ok(entries) = pagemap::read(subject.pid, page, 1) else {
-        return Ok(Snapshot::take(&[subject.pid], 0, 0, None)?);
+        return Ok(Snapshot::take(&[subject.pid], &[], None)?);
     };
     let frame = entries[0].pfn().filter(|pfn| *pfn != 0).map(|pfn| (pfn, 1));
     // Not all frames of devices have a state to show.
     let frame = frame.filter(|(pfn, n)| kpage::flags(*pfn, *n).is_ok());
-    Ok(Snapshot::take(&[subject.pid], page, bytes(1), frame)?)
+    Ok(Snapshot::take(&[subject.pid], &[(page, bytes(1))], frame)?)
 }
 
 fn at(address: u64, pfn: u64) -> Folio {
@@ -251,7 +251,7 @@ fn unmapped(subject: &Subject<'_>, _: &Files) -> Result<u64, Stop> {
 }
 
 fn already_swapped(subject: &Subject<'_>, _: &Files) -> Result<u64, Stop> {
-    let folio = Folio::make(subject, 4, Mapping::Pte)?;
+    let folio = Folio::make(subject, 4, Mapping::Pte, libc::MAP_PRIVATE)?;
     subject.madvise(folio.address, folio.len(), libc::MADV_PAGEOUT)?;
     match pagemap::read(subject.pid, folio.address, 1)?[0].swapped() {
         true => Ok(folio.address),
@@ -274,7 +274,7 @@ fn mlocked(subject: &Subject<'_>, order: u32) -> Result<u64, Stop> {
         true => Mapping::Pmd,
         false => Mapping::Pte,
     };
-    let folio = Folio::make(subject, order, mapping)?;
+    let folio = Folio::make(subject, order, mapping, libc::MAP_PRIVATE)?;
     let args = [folio.address, folio.len(), 0, 0, 0, 0];
     subject
         .syscall(libc::SYS_mlock, args)?

@@ -2,12 +2,11 @@
 
 //! Soft-dirty bits that differ within a folio: they survive, and end batches.
 
-use super::course::{compare, Plan, Via};
+use super::course::compare_paths;
 use super::mixed::MASKS;
 use crate::runner::Test;
 use crate::shape;
 use crate::subject::Family;
-use crate::trigger::Path;
 
 /// Every mask on a folio of 16 pages.
 pub fn tests() -> Vec<Test> {
@@ -16,13 +15,7 @@ pub fn tests() -> Vec<Test> {
             format!("softdirty: 16 pages, {name} dirty"),
             move |checks| {
                 let family = Family::new(2)?;
-                let plan = |via| Plan {
-                    via,
-                    reclaim: false,
-                    offset: 0,
-                };
-                let plans = Path::BOTH.map(Via::Module).map(plan);
-                compare(checks, &plans, &|| {
+                compare_paths(checks, false, &|| {
                     shape::soft_dirty(&family, 4, &|i| mask(i, 16))
                 })
             },

@@ -24,14 +24,7 @@ pub fn tests() -> Vec<Test> {
         let kb = bytes(1 << order) / 1024;
         let name = format!("swapcached: {kb} kB, reclaim={}", u8::from(reclaim));
         Test::new(name, move |checks| {
-            let mut all = Vec::new();
-            for path in Path::BOTH {
-                checks.context(path.to_string());
-                all.push(run(checks, order, path, reclaim)?);
-            }
-            checks.context("");
-            facts::agree(checks, ("kernel", &all[0]), ("batched", &all[1]));
-            Ok(())
+            course::each_path(checks, &|checks, path| run(checks, order, path, reclaim))
         })
     };
     orders.flat_map(both).map(test).collect()

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No swap, too little of it, or none for large folios: ENOSPC, and everything stays.
+//! No swap, too little of it, none left, or none allowed: ENOSPC, and everything stays.
 
+use super::course;
+use super::facts::{self, Facts};
 use super::untouched;
 use crate::observe::{mthp, swaps};
 use crate::runner::Test;
-use crate::shape::{self, bytes, whole, Mapping};
+use crate::shape::{self, bytes, whole, Mapping, Shape};
 use crate::subject::Family;
 use crate::sys::{self, errno_name};
 use crate::trigger::{self, Path, Request};
@@ -33,9 +35,7 @@ pub fn tests() -> Vec<Test> {
         let name = format!("swapless: {kb} kB by {mapping:?}, swap of 8 pages");
         if order > 3 {
             tests.push(Test::new(name, move |checks| {
-                let area = all_off()?;
-                swaps::make(&area, bytes(8) / 1024)?;
-                sys::swapon(&area)?;
+                small_swap(8)?;
                 check(checks, order, mapping)
             }));
         }
@@ -47,8 +47,84 @@ pub fn tests() -> Vec<Test> {
                 false => check(checks, order, mapping),
             }));
         }
+        let name = format!("swapless: {kb} kB by {mapping:?}, swap is full");
+        tests.push(Test::new(name, move |checks| full(checks, order, mapping)));
+        for max in [0, bytes(1 << order) / 2] {
+            let name = format!("swapless: {kb} kB by {mapping:?}, memory.swap.max={max}");
+            if max % bytes(1) == 0 {
+                tests.push(Test::new(name, move |checks| {
+                    limited(checks, (order, mapping), max)
+                }));
+            }
+        }
     }
     tests
+}
+
+/// Leaves one swap area of so many pages.
+fn small_swap(pages: usize) -> Result<(), Stop> {
+    let area = all_off()?;
+    swaps::make(&area, bytes(pages) / 1024)?;
+    Ok(sys::swapon(&area)?)
+}
+
+/// Another process has taken all swap; when it is gone, the same request succeeds.
+fn full(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
+    const PAGES: usize = 1100;
+    small_swap(PAGES)?;
+    let family = Family::new(2)?;
+    let filler = family.spawn()?;
+    filler.large_folios(false)?;
+    let len = bytes(PAGES + 100);
+    let (prot, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    let at = filler.map(len, prot, flags, -1)?;
+    filler.fill(at, len, 1)?;
+    let answer = trigger::request(&Request {
+        len: Some(len),
+        reclaim: true,
+        ..Request::new(filler.pid, at, Path::Kernel)
+    })?;
+    checks.eq(
+        "errno when it fills",
+        errno_name(answer.errno),
+        "ENOSPC".into(),
+    );
+    checks.eq("swap used", swaps::used_kb()?, bytes(PAGES) / 1024);
+    let shape = shape::exclusive(&family, order, mapping)?;
+    check_refused(checks, &shape)?;
+    filler.exit()?;
+    check_granted(checks, &shape)?;
+    course::read_back(checks, &shape).map(drop)
+}
+
+/// The control group may not use so much swap, until it may.
+fn limited(checks: &mut Checks, (order, mapping): (u32, Mapping), max: u64) -> Result<(), Stop> {
+    let family = Family::in_cgroup(1, false)?;
+    let Some(group) = &family.cgroup else {
+        return Err(Stop::Fail("no control group".into()));
+    };
+    group.set("memory.swap.max", &max.to_string())?;
+    let shape = shape::exclusive(&family, order, mapping)?;
+    check_refused(checks, &shape)?;
+    group.set("memory.swap.max", "max")?;
+    check_granted(checks, &shape)?;
+    let used = group.number("memory.swap.current")?;
+    checks.eq("memory.swap.current", used, shape.folio.len());
+    course::read_back(checks, &shape).map(drop)
+}
+
+/// With swap to be had, the folio goes out.
+fn check_granted(checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop> {
+    checks.context("granted");
+    let request = Request::new(shape.subjects[0].pid, shape.folio.address, Path::Batched);
+    let answer = trigger::request(&request)?;
+    checks.eq("errno", errno_name(answer.errno), "ok".into());
+    let unmapped = answer.report.number("unmapped");
+    checks.eq("report unmapped", unmapped, Some(shape.folio.pages as u64));
+    Ok(())
 }
 
 /// Turns all swap off; the runner turns it on again. Returns the device of the first area.
@@ -66,6 +142,11 @@ fn all_off() -> Result<String, Stop> {
 fn check(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
     let family = Family::new(1)?;
     let shape = shape::exclusive(&family, order, mapping)?;
+    check_refused(checks, &shape)
+}
+
+fn check_refused(checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop> {
+    let mut seen = Vec::new();
     for path in Path::BOTH {
         for reclaim in [false, true] {
             checks.context(format!("path={path} reclaim={}", u8::from(reclaim)));
@@ -81,7 +162,15 @@ fn check(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> 
                 checks.eq(key, answer.report.number(key), Some(0));
             }
             untouched::check(checks, &shape.folio, &before, &after);
+            let mut facts = Facts::new();
+            facts::note(&mut facts, ("refused", true), &shape.folio, &before, &after);
+            seen.push(facts);
         }
+    }
+    checks.context("");
+    // Without reclaim and with it.
+    for i in 0..2 {
+        facts::agree(checks, ("kernel", &seen[i]), ("batched", &seen[i + 2]));
     }
     Ok(())
 }

@@ -75,3 +75,9 @@ pub fn check_counters(checks: &mut Checks, who: &str, was: &Process, now: &Proce
         checks.eq(&format!("{name} of {who} after a refusal"), b, a);
     }
 }
+
+/// Checks that all pages are mapped.
+pub fn check_present(checks: &mut Checks, now: &Process) {
+    let absent = now.pages.iter().filter(|e| !e.present()).count();
+    checks.eq("pages that are not mapped", absent, 0);
+}

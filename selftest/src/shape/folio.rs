@@ -41,37 +41,31 @@ pub fn first_byte(address: u64) -> u8 {
     pattern_byte(address, SEED)
 }
 
-/// Gets a new page out of the per-CPU list on which it waits for the LRU: until then it has one
-/// more reference, and nobody can isolate it.
-pub fn settle(subject: &Subject<'_>, address: u64) -> Result<(), Stop> {
-    let first = pagemap::read(subject.pid, address, 1)?[0];
-    if let Some(pfn) = first.pfn() {
-        if !kpage::flags(pfn, 1)?[0].has("lru") {
-            drain()?;
-        }
-    }
-    Ok(())
-}
-
 /// Empties the lists of all CPUs on which folios wait for the LRU.
-pub fn drain() -> Result<(), Stop> {
+pub fn drain_lists() -> Result<(), Stop> {
     // The page cache is of no interest; this empties them, too.
     Ok(knobs::write("/proc/sys/vm/drop_caches", "1")?)
 }
 
-/// Finds a place for memory of this length, aligned to it.
+/// Finds a place for memory of this length, aligned to it, mapped with `flags`.
 ///
 /// What lies around it is of another protection, so that no VMA merges with it.
-pub fn reserve(subject: &Subject<'_>, len: u64) -> Result<u64, Stop> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+pub fn reserve(subject: &Subject<'_>, len: u64, flags: i32) -> Result<u64, Stop> {
+    let flags = flags | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let around = subject.map(2 * len + bytes(2), libc::PROT_NONE, flags, -1)?;
     Ok((around + bytes(1)).next_multiple_of(len))
 }
 
 impl Folio {
-    /// Makes a folio in `subject`, filled with the pattern of [`SEED`].
-    pub fn make(subject: &Subject<'_>, order: u32, mapping: Mapping) -> Result<Self, Stop> {
-        let address = reserve(subject, bytes(1 << order))?;
+    /// Makes a folio in `subject`, filled with the pattern of [`SEED`], in memory mapped with
+    /// `flags`: `MAP_PRIVATE` or something like it.
+    pub fn make(
+        subject: &Subject<'_>,
+        order: u32,
+        mapping: Mapping,
+        flags: i32,
+    ) -> Result<Self, Stop> {
+        let address = reserve(subject, bytes(1 << order), flags)?;
         Self::make_at(subject, address, order, mapping)
     }
 
@@ -94,7 +88,6 @@ impl Folio {
         subject.fill(address, len, SEED)?;
         // From here on khugepaged must leave it as it is.
         subject.large_folios(false)?;
-        settle(subject, address)?;
         if order == mthp::pmd_order() && mapping == Mapping::Pte {
             // A VMA that ends inside a PMD makes the kernel split the PMD, and nothing else.
             subject.madvise(address, len / 2, libc::MADV_DONTFORK)?;
@@ -109,12 +102,23 @@ impl Folio {
                 .pfn()
                 .ok_or(Stop::Fail("a page just written is not present".into()))?,
         };
-        let by_pmd = smaps::read(subject.pid, address, folio.end())?.kb("AnonHugePages") != 0;
+        folio.settle(subject)?;
+        let by_pmd = smaps::read(subject.pid, &[(address, len)])?.kb("AnonHugePages") != 0;
         if by_pmd != (mapping == Mapping::Pmd) {
             return Err(Stop::Skip(format!("not mapped by {mapping:?}")));
         }
         folio.prove()?;
         Ok(folio)
+    }
+
+    /// Gets it out of the per-CPU list on which a new one waits for the LRU: until then it has one
+    /// more reference, and nobody can isolate it.
+    pub fn settle(&self, subject: &Subject<'_>) -> Result<(), Stop> {
+        let first = pagemap::read(subject.pid, self.address, 1)?[0];
+        if first.pfn() == Some(self.pfn) && !kpage::flags(self.pfn, 1)?[0].has("lru") {
+            drain_lists()?;
+        }
+        Ok(())
     }
 
     /// Its size.

@@ -6,27 +6,26 @@
 //! skip with its reason.
 
 pub mod folio;
+pub mod make;
 pub mod model;
+pub mod partial;
 pub mod swapcached;
 pub mod whole;
 
+use std::ops::Range;
+
 use crate::observe::pagemap;
-use crate::observe::{kpage, smaps, Snapshot};
-use crate::subject::{Family, Subject};
+use crate::observe::{kpage, Snapshot};
+use crate::subject::Subject;
 use crate::sys::page_size;
 use crate::verdict::Stop;
 pub use folio::{Folio, Mapping};
+pub use make::{exclusive, forked, mixed, soft_dirty, WriteBits};
 pub use model::{Expected, Page, Pages};
 pub use swapcached::swapcached;
 
-/// Write bits of a folio of which a part is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteBits {
-    /// The VMA is read-only, so that no entry is writable: one batch has many runs.
-    Equal,
-    /// Entries of exclusive pages are writable, the others are not: batches end at the border.
-    Differ,
-}
+/// What lets the first process write where it could not so far.
+pub type Permit<'f> = Box<dyn FnOnce(&Subject<'_>) -> Result<(), Stop> + 'f>;
 
 /// A folio and all processes that map it.
 pub struct Shape<'f> {
@@ -36,114 +35,53 @@ pub struct Shape<'f> {
     pub folio: Folio,
     /// What each process maps of it.
     pub pages: Vec<Pages>,
-    /// The first process has made its VMA read-only.
-    pub read_only: bool,
+    /// Where pages are mapped that are not where the folio was made, the same in all processes.
+    pub moved: Vec<(Range<usize>, u64)>,
+    /// What has to be done before the first process may write to all that it maps.
+    pub permits: Vec<Permit<'f>>,
 }
 
-/// A folio of one process.
-pub fn exclusive(family: &Family, order: u32, mapping: Mapping) -> Result<Shape<'_>, Stop> {
-    let subject = family.spawn()?;
-    let folio = Folio::make(&subject, order, mapping)?;
-    let pages = vec![vec![Some(Page::exclusive()); folio.pages]];
-    Shape {
-        subjects: vec![subject],
-        folio,
-        pages,
-        read_only: false,
-    }
-    .proved()
+/// Memory of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its address.
+    pub at: u64,
+    /// Its length.
+    pub len: u64,
+    /// The address at which its content was written.
+    pub origin: u64,
 }
 
-/// A folio shared by `processes` processes, by fork.
-pub fn forked(
-    family: &Family,
-    order: u32,
-    mapping: Mapping,
-    processes: usize,
-) -> Result<Shape<'_>, Stop> {
-    let mut shape = exclusive(family, order, mapping)?;
-    for _ in 1..processes {
-        shape.subjects.push(shape.subjects[0].fork()?);
+impl<'f> Shape<'f> {
+    /// A folio of the one process that has made it.
+    fn new(subject: Subject<'f>, folio: Folio) -> Self {
+        Shape {
+            subjects: vec![subject],
+            folio,
+            pages: vec![vec![Some(Page::exclusive()); folio.pages]],
+            moved: Vec::new(),
+            permits: Vec::new(),
+        }
     }
-    shape.pages = vec![vec![Some(Page::shared()); shape.folio.pages]; processes];
-    shape.proved()
-}
 
-/// A folio of which a fork shared some pages: those for which `exclusive` is false.
-///
-/// As the kernel's own selftest does it (THP_RUN_PARTIAL_SHARED in
-/// tools/testing/selftests/mm/cow.c): MADV_DONTFORK on the rest, fork, MADV_DOFORK. `ready` may
-/// then pin pages, which a read-only VMA would not allow.
-pub fn mixed<'f>(
-    family: &'f Family,
-    order: u32,
-    exclusive_page: &dyn Fn(usize) -> bool,
-    write_bits: WriteBits,
-    ready: &dyn Fn(&Subject<'_>, &Folio) -> Result<(), Stop>,
-) -> Result<Shape<'f>, Stop> {
-    let mut shape = exclusive(family, order, Mapping::Pte)?;
-    let folio = shape.folio;
-    let kept: Vec<_> = model::ranges(folio.pages, exclusive_page).collect();
-    for run in &kept {
-        let (at, len) = folio.span(run);
-        shape.subjects[0].madvise(at, len, libc::MADV_DONTFORK)?;
+    /// Makes `pages` of the first process read-only until [`Shape::allow_writes`].
+    pub fn read_only(&mut self, pages: &Range<usize>) -> Result<(), Stop> {
+        for span in self.spans_of(pages) {
+            self.subjects[0].protect(span.at, span.len, libc::PROT_READ)?;
+            self.permits.push(Box::new(move |subject| {
+                subject.protect(span.at, span.len, libc::PROT_READ | libc::PROT_WRITE)
+            }));
+        }
+        Ok(())
     }
-    shape.subjects.push(shape.subjects[0].fork()?);
-    for run in &kept {
-        let (at, len) = folio.span(run);
-        shape.subjects[0].madvise(at, len, libc::MADV_DOFORK)?;
-    }
-    ready(&shape.subjects[0], &folio)?;
-    if write_bits == WriteBits::Equal {
-        shape.subjects[0].protect(folio.address, folio.len(), libc::PROT_READ)?;
-        shape.read_only = true;
-    }
-    let parent = |i| match exclusive_page(i) {
-        true => Page {
-            writable: write_bits == WriteBits::Differ,
-            ..Page::exclusive()
-        },
-        false => Page::shared(),
-    };
-    let child = |i| (!exclusive_page(i)).then(Page::shared);
-    shape.pages = vec![
-        (0..folio.pages).map(|i| Some(parent(i))).collect(),
-        (0..folio.pages).map(child).collect(),
-    ];
-    let one = smaps::read(shape.subjects[0].pid, folio.address, folio.end())?;
-    match one.vmas {
-        1 => shape.proved(),
-        n => Err(Stop::Skip(format!("the VMA did not merge again: {n} VMAs"))),
-    }
-}
 
-/// A folio with soft-dirty bits on the pages for which `dirty` is true.
-pub fn soft_dirty<'f>(
-    family: &'f Family,
-    order: u32,
-    dirty: &dyn Fn(usize) -> bool,
-) -> Result<Shape<'f>, Stop> {
-    let mut shape = exclusive(family, order, Mapping::Pte)?;
-    let folio = shape.folio;
-    shape.clear_soft_dirty()?;
-    for i in (0..folio.pages).filter(|i| dirty(*i)) {
-        let at = folio.page(i);
-        shape.subjects[0].poke(at, folio::first_byte(at))?;
+    /// Lets the first process write again.
+    pub fn allow_writes(&mut self) -> Result<(), Stop> {
+        let subject = &self.subjects[0];
+        self.permits
+            .drain(..)
+            .try_for_each(|permit| permit(subject))
     }
-    let seen = pagemap::read(shape.subjects[0].pid, folio.address, folio.pages)?;
-    if (0..folio.pages).any(|i| seen[i].soft_dirty() != dirty(i)) {
-        return Err(Stop::Skip("this kernel keeps no soft-dirty bits".into()));
-    }
-    shape.pages[0] = (0..folio.pages)
-        .map(|i| {
-            Some(Page {
-                writable: dirty(i),
-                soft_dirty: dirty(i),
-                ..Page::exclusive()
-            })
-        })
-        .collect();
-    shape.proved()
 }
 
 impl Shape<'_> {
@@ -154,21 +92,56 @@ impl Shape<'_> {
 
     /// Looks at everything this shape is about.
     pub fn look(&self) -> Result<Snapshot, Stop> {
-        let folio = &self.folio;
-        Ok(Snapshot::take(
-            &self.pids(),
-            folio.address,
-            folio.len(),
-            Some((folio.pfn, folio.pages)),
-        )?)
+        let spans = self.spans_of(&(0..self.folio.pages)).into_iter();
+        let ranges: Vec<_> = spans.map(|s| (s.at, s.len)).collect();
+        let frames = (self.folio.pfn, self.folio.pages);
+        let mut seen = Snapshot::take(&self.pids(), &ranges, Some(frames))?;
+        if let Some(group) = self.subjects.first().and_then(|s| s.cgroup()) {
+            seen.system.events.extend(group.events()?);
+        }
+        Ok(seen)
     }
 
-    /// The parts of the folio that process `k` maps: address and length.
-    pub fn spans(&self, k: usize) -> Vec<(u64, u64)> {
+    /// Where page `i` is mapped, or was.
+    pub fn address(&self, i: usize) -> u64 {
+        let there = self.moved.iter().find(|(pages, _)| pages.contains(&i));
+        there.map_or(self.folio.page(i), |(pages, at)| {
+            at + bytes(i - pages.start)
+        })
+    }
+
+    /// Where the first process maps a byte of the folio, or else the first page behind it that it
+    /// maps.
+    pub fn address_of_byte(&self, offset: u64) -> u64 {
+        let page = (offset / bytes(1)) as usize;
+        let mapped = (page..self.folio.pages).find(|i| self.pages[0][*i].is_some());
+        match mapped {
+            Some(i) if i > page => self.address(i),
+            _ => self.address(page) + offset % bytes(1),
+        }
+    }
+
+    /// Where some of the folio's pages are, in the order of the pages.
+    pub fn spans_of(&self, pages: &Range<usize>) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        for i in pages.clone() {
+            match (spans.last_mut(), self.address(i)) {
+                (Some(last), at) if last.at + last.len == at => last.len += bytes(1),
+                (_, at) => spans.push(Span {
+                    at,
+                    len: bytes(1),
+                    origin: self.folio.page(i),
+                }),
+            }
+        }
+        spans
+    }
+
+    /// Where process `k` maps pages of the folio.
+    pub fn spans(&self, k: usize) -> Vec<Span> {
         let mapped = |i: usize| self.pages[k][i].is_some();
-        model::ranges(self.folio.pages, &mapped)
-            .map(|run| self.folio.span(&run))
-            .collect()
+        let runs = model::ranges(self.folio.pages, &mapped);
+        runs.flat_map(|run| self.spans_of(&run)).collect()
     }
 
     /// What unmapping all of it must count.
@@ -176,13 +149,10 @@ impl Shape<'_> {
         model::expected(&self.pages)
     }
 
-    /// Lets the first process write again.
-    pub fn allow_writes(&mut self) -> Result<(), Stop> {
-        if std::mem::take(&mut self.read_only) {
-            let prot = libc::PROT_READ | libc::PROT_WRITE;
-            self.subjects[0].protect(self.folio.address, self.folio.len(), prot)?;
-        }
-        Ok(())
+    /// Pages that some process maps.
+    pub fn mapped_pages(&self) -> usize {
+        let mapped = |i: &usize| self.pages.iter().any(|p| p[*i].is_some());
+        (0..self.folio.pages).filter(mapped).count()
     }
 
     /// Clears the soft-dirty bits of the first process, where the kernel has them.
@@ -194,12 +164,18 @@ impl Shape<'_> {
     }
 
     /// Compares the shape with what the kernel shows of it.
-    fn proved(self) -> Result<Self, Stop> {
+    ///
+    /// That a page is not exclusive shows in nothing but what a write does, later.
+    pub fn proved(self) -> Result<Self, Stop> {
         let folio = &self.folio;
         folio.prove()?;
         let counts = kpage::counts(folio.pfn, folio.pages)?;
         for (k, subject) in self.subjects.iter().enumerate() {
-            let seen = pagemap::read(subject.pid, folio.address, folio.pages)?;
+            let mut seen = Vec::new();
+            for span in self.spans_of(&(0..folio.pages)) {
+                let pages = span.len as usize / page_size();
+                seen.extend(pagemap::read(subject.pid, span.at, pages)?);
+            }
             for (i, page) in self.pages[k].iter().enumerate() {
                 let mappers = self.pages.iter().filter(|p| p[i].is_some()).count();
                 let ok = match page {
@@ -208,7 +184,8 @@ impl Shape<'_> {
                         seen[i].pfn() == Some(folio.pfn + i as u64)
                             && !seen[i].file()
                             && seen[i].mapped_once() == (mappers == 1)
-                            && page.exclusive == (mappers == 1)
+                            && (mappers == 1 || !page.exclusive)
+                            && seen[i].uffd_wp() == page.uffd_wp
                             && counts[i] == mappers as u64
                     }
                 };

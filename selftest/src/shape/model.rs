@@ -13,6 +13,10 @@ pub struct Page {
     pub writable: bool,
     /// The entry is soft-dirty.
     pub soft_dirty: bool,
+    /// The entry is write-protected by userfaultfd.
+    pub uffd_wp: bool,
+    /// Pages of one number are in one VMA and one page table, one behind the other.
+    pub part: u32,
 }
 
 /// What a process maps of a folio; `None` is a hole.
@@ -25,6 +29,8 @@ impl Page {
             exclusive: true,
             writable: true,
             soft_dirty: true,
+            uffd_wp: false,
+            part: 0,
         }
     }
 
@@ -33,7 +39,7 @@ impl Page {
         Page {
             exclusive: false,
             writable: false,
-            soft_dirty: true,
+            ..Page::exclusive()
         }
     }
 }
@@ -97,7 +103,7 @@ pub fn refused(pages: &Pages) -> Option<Refused> {
 
 /// The ranges of pages that are mapped, and equal in what a batch must respect.
 fn batches(pages: &Pages) -> impl Iterator<Item = Range<usize>> + '_ {
-    let key = |i: usize| pages[i].map(|p| (p.writable, p.soft_dirty));
+    let key = |i: usize| pages[i].map(|p| (p.part, p.writable, p.soft_dirty, p.uffd_wp));
     split(0..pages.len(), key).filter(|r| pages[r.start].is_some())
 }
 

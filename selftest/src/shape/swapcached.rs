@@ -26,7 +26,7 @@ pub fn swapcached(family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
         return Err(Stop::Skip(why));
     }
     let subject = family.spawn()?;
-    let address = folio::reserve(&subject, bytes(pages))?;
+    let address = folio::reserve(&subject, bytes(pages), libc::MAP_PRIVATE)?;
     knobs::only_folios_of(None)?;
     subject.protect(address, bytes(pages), RW)?;
     subject.fill(address, bytes(pages), folio::SEED)?;
@@ -47,7 +47,7 @@ pub fn swapcached(family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
         order,
         pfn: pfn.ok_or(Stop::Fail("a page just read is not present".into()))?,
     };
-    folio::settle(&subject, address)?;
+    folio.settle(&subject)?;
     folio.prove()?;
     let flags = kpage::flags(folio.pfn, 1)?[0];
     if !flags.has("swapcache") {
@@ -59,12 +59,10 @@ pub fn swapcached(family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
     if !own.iter().all(|e| e.present()) || !others.iter().all(|e| e.swapped()) {
         return Err(Stop::Skip("not mapped by one and swapped in two".into()));
     }
-    Ok(Shape {
-        subjects: vec![subject, child],
-        folio,
-        pages: vec![vec![Some(Page::shared()); pages]; 2],
-        read_only: false,
-    })
+    let mut shape = Shape::new(subject, folio);
+    shape.subjects.push(child);
+    shape.pages = vec![vec![Some(Page::shared()); pages]; 2];
+    Ok(shape)
 }
 
 /// Uses up slots until the next one is the first of `pages` that are aligned.

@@ -27,7 +27,7 @@ pub fn find_out() {
 fn look() -> Result<bool, Stop> {
     let family = Family::new(1)?;
     let subject = family.spawn()?;
-    let folio = Folio::make(&subject, ORDER, Mapping::Pte)?;
+    let folio = Folio::make(&subject, ORDER, Mapping::Pte, libc::MAP_PRIVATE)?;
     let before = System::take()?;
     subject.madvise(folio.address, folio.len(), libc::MADV_PAGEOUT)?;
     let after = System::take()?;

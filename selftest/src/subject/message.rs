@@ -13,7 +13,7 @@ pub enum Op {
     Syscall,
     /// Write a pattern: address, length, seed.
     Fill,
-    /// Compare with a pattern: address, length, seed.
+    /// Compare with a pattern: address, length, seed, the address where it was written.
     Compare,
     /// Read a byte: address.
     Peek,
@@ -23,6 +23,12 @@ pub enum Op {
     Faults,
     /// Populate memory: where the list of [`Populate`] is, and how many there are.
     Populate,
+    /// Write tags of a pattern: address, length, seed.
+    Tag,
+    /// Compare tags with a pattern: address, length, seed.
+    CompareTags,
+    /// Lock and unlock memory: address, length, how often.
+    ToggleMlock,
     /// Fork a subject: its channel.
     Fork,
     /// Exit.

@@ -7,13 +7,16 @@
 //! memory, so its counters are exact. All subjects are children of the test, also those that
 //! another subject forked.
 
+mod calls;
 mod message;
 mod serve;
+mod tags;
 
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::cgroup::Cgroup;
 use crate::observe::smaps::{self, Vma};
 use crate::sys::{self, End, Shared};
 use crate::verdict::Stop;
@@ -33,6 +36,8 @@ pub struct Family {
     near: Vec<OwnedFd>,
     far: Vec<OwnedFd>,
     used: Cell<usize>,
+    /// The control group that they are in, if they have one of their own.
+    pub cgroup: Option<Cgroup>,
     /// Memory that the test and all subjects share, at the same address.
     pub scratch: Shared,
 }
@@ -66,8 +71,16 @@ impl Family {
             near,
             far,
             used: Cell::new(0),
+            cgroup: None,
             scratch: Shared::new(SCRATCH_LEN)?,
         })
+    }
+
+    /// As `new()`, with a control group for them.
+    pub fn in_cgroup(size: usize, exact: bool) -> io::Result<Self> {
+        let mut family = Self::new(size)?;
+        family.cgroup = Some(Cgroup::new(exact)?);
+        Ok(family)
     }
 
     fn next_channel(&self) -> usize {
@@ -92,6 +105,9 @@ impl Family {
                     own: smaps::vmas(pid)?,
                     pid,
                 };
+                if let Some(cgroup) = &self.cgroup {
+                    cgroup.add(pid)?;
+                }
                 subject.settle()?;
                 Ok(subject)
             }
@@ -101,9 +117,18 @@ impl Family {
 
 impl<'f> Subject<'f> {
     fn call(&self, op: Op, args: [u64; 7]) -> Result<Reply, Stop> {
+        self.begin(op, args)?;
+        self.end(op)
+    }
+
+    fn begin(&self, op: Op, args: [u64; 7]) -> Result<(), Stop> {
+        let socket = &self.family.near[self.channel];
+        Ok(message::send(socket.as_raw_fd(), &Request { op, args })?)
+    }
+
+    fn end(&self, op: Op) -> Result<Reply, Stop> {
         let socket = &self.family.near[self.channel];
         let lost = |what: &str| Stop::Fail(format!("subject {}: {op:?}: {what}", self.pid));
-        message::send(socket.as_raw_fd(), &Request { op, args })?;
         for _ in 0..PATIENCE_MS / 100 {
             if sys::readable(socket.as_fd(), 100)? {
                 return message::receive(socket.as_raw_fd()).ok_or_else(|| lost("no answer"));
@@ -137,57 +162,25 @@ impl<'f> Subject<'f> {
         self.faults().map(drop)
     }
 
-    /// Allows or forbids large folios to this process, khugepaged's included.
-    pub fn large_folios(&self, allow: bool) -> Result<(), Stop> {
-        let args = [
-            libc::PR_SET_THP_DISABLE as u64,
-            u64::from(!allow),
-            0,
-            0,
-            0,
-            0,
-        ];
-        self.must("prctl", libc::SYS_prctl, args).map(drop)
+    /// The control group of its family.
+    pub fn cgroup(&self) -> Option<&'f Cgroup> {
+        self.family.cgroup.as_ref()
     }
 
-    /// Makes a system call; the kernel's error is an `io::Error`.
-    pub fn syscall(&self, nr: i64, args: [u64; 6]) -> Result<io::Result<u64>, Stop> {
-        let [a, b, c, d, e, f] = args;
-        let reply = self.call(Op::Syscall, [nr as u64, a, b, c, d, e, f])?;
-        Ok(match reply.value as i64 {
-            errno @ -4095..=-1 => Err(io::Error::from_raw_os_error(-errno as i32)),
-            value => Ok(value as u64),
-        })
+    /// Copies bytes to where the subject sees them too, and returns their address. The next call
+    /// overwrites them.
+    pub fn pass(&self, words: &[u64]) -> u64 {
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        self.family.scratch.put(0, &bytes)
     }
 
-    fn must(&self, what: &str, nr: i64, args: [u64; 6]) -> Result<u64, Stop> {
-        self.syscall(nr, args)?
-            .map_err(|e| Stop::Fail(format!("{what}: {e}")))
-    }
-
-    /// Maps memory of any kind.
-    pub fn map(&self, len: u64, prot: i32, flags: i32, fd: i32) -> Result<u64, Stop> {
-        let args = [0, len, prot as u64, flags as u64, fd as i64 as u64, 0];
-        self.must("mmap", libc::SYS_mmap, args)
-    }
-
-    /// Unmaps memory.
-    pub fn unmap(&self, address: u64, len: u64) -> Result<(), Stop> {
-        self.must("munmap", libc::SYS_munmap, [address, len, 0, 0, 0, 0])
-            .map(drop)
-    }
-
-    /// `madvise(2)`, which must succeed.
-    pub fn madvise(&self, address: u64, len: u64, advice: i32) -> Result<(), Stop> {
-        let args = [address, len, advice as u64, 0, 0, 0];
-        self.must(&format!("madvise({advice})"), libc::SYS_madvise, args)
-            .map(drop)
-    }
-
-    /// `mprotect(2)`, which must succeed.
-    pub fn protect(&self, address: u64, len: u64, prot: i32) -> Result<(), Stop> {
-        let args = [address, len, prot as u64, 0, 0, 0];
-        self.must("mprotect", libc::SYS_mprotect, args).map(drop)
+    /// Reads words that a system call has written to where [`Subject::pass`] has put some.
+    pub fn passed(&self, words: usize) -> Vec<u64> {
+        let bytes = self.family.scratch.get(0, words * 8);
+        let words = bytes.chunks_exact(8);
+        words
+            .map(|w| u64::from_ne_bytes(w.try_into().unwrap_or_default()))
+            .collect()
     }
 
     /// Writes the pattern of `seed` to every byte.
@@ -198,7 +191,30 @@ impl<'f> Subject<'f> {
 
     /// Compares every byte with the pattern of `seed`: the first address that differs.
     pub fn compare(&self, address: u64, len: u64, seed: u64) -> Result<Option<u64>, Stop> {
-        let reply = self.call(Op::Compare, [address, len, seed, 0, 0, 0, 0])?;
+        self.compare_moved(address, len, seed, address)
+    }
+
+    /// As `compare()`, of what was written at the address `origin` and moved since.
+    pub fn compare_moved(
+        &self,
+        address: u64,
+        len: u64,
+        seed: u64,
+        origin: u64,
+    ) -> Result<Option<u64>, Stop> {
+        let reply = self.call(Op::Compare, [address, len, seed, origin, 0, 0, 0])?;
+        Ok((reply.value != 0).then_some(reply.value))
+    }
+
+    /// Tags memory with a pattern.
+    pub fn tag(&self, address: u64, len: u64, seed: u64) -> Result<(), Stop> {
+        self.call(Op::Tag, [address, len, seed, 0, 0, 0, 0])
+            .map(drop)
+    }
+
+    /// Compares tags with a pattern: the first address whose tag differs.
+    pub fn compare_tags(&self, address: u64, len: u64, seed: u64) -> Result<Option<u64>, Stop> {
+        let reply = self.call(Op::CompareTags, [address, len, seed, 0, 0, 0, 0])?;
         Ok((reply.value != 0).then_some(reply.value))
     }
 

@@ -3,7 +3,7 @@
 //! The subject's side: one loop that allocates nothing.
 
 use super::message::{receive, send, Op, Populate, Reply, Request};
-use super::Faults;
+use super::{tags, Faults};
 use crate::sys;
 
 /// Obeys commands from the channel `at` until it is told to exit.
@@ -14,7 +14,7 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
         let Some(request) = receive::<Request>(channels[at]) else {
             sys::exit_now(2)
         };
-        let [a, b, c, ..] = request.args;
+        let [a, b, c, d, ..] = request.args;
         let mut reply = Reply::default();
         match request.op {
             Op::Syscall => reply.value = syscall(&request.args),
@@ -22,13 +22,18 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
             // else here uses. Where it errs, this process dies of SIGSEGV, and the test sees it.
             Op::Fill => unsafe { fill(a as *mut u64, b, c) },
             // SAFETY: As above.
-            Op::Compare => reply.value = unsafe { compare(a as *const u64, b, c) },
+            Op::Compare => reply.value = unsafe { compare(a as *const u64, b, c, d) },
             // SAFETY: As above.
             Op::Peek => reply.value = unsafe { (a as *const u8).read_volatile() }.into(),
             // SAFETY: As above.
             Op::Poke => unsafe { (a as *mut u8).write_volatile(b as u8) },
             // SAFETY: The test has put as many of them there.
             Op::Populate => unsafe { populate(a as *const Populate, b) },
+            // SAFETY: As above; the test has seen that there are tags.
+            Op::Tag => unsafe { tags::fill(a, b, |at| pattern(at, c)) },
+            // SAFETY: As above.
+            Op::CompareTags => reply.value = unsafe { tags::compare(a, b, |at| pattern(at, c)) },
+            Op::ToggleMlock => reply.value = toggle_mlock(a, b, c),
             Op::Faults => {
                 let faults = faults();
                 reply.value = faults.minor;
@@ -78,15 +83,26 @@ unsafe fn fill(start: *mut u64, len: u64, seed: u64) {
 /// # Safety
 ///
 /// `[start, start + len)` is mapped and readable.
-unsafe fn compare(start: *const u64, len: u64, seed: u64) -> u64 {
+unsafe fn compare(start: *const u64, len: u64, seed: u64, origin: u64) -> u64 {
     for i in 0..len as usize / 8 {
         // SAFETY: Inside the range that the caller vouches for.
         let (word, value) = unsafe { (start.add(i), start.add(i).read_volatile()) };
-        if value != pattern(word as u64, seed) {
+        if value != pattern(origin + 8 * i as u64, seed) {
             return word as u64;
         }
     }
     0
+}
+
+/// Tells how many calls failed.
+fn toggle_mlock(start: u64, len: u64, times: u64) -> u64 {
+    let mut failed = 0;
+    for _ in 0..times {
+        for nr in [libc::SYS_mlock, libc::SYS_munlock] {
+            failed += u64::from(syscall(&[nr as u64, start, len, 0, 0, 0, 0]) != 0);
+        }
+    }
+    failed
 }
 
 fn syscall(args: &[u64; 7]) -> u64 {

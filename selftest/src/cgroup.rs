@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A memory control group for subjects.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::knobs;
+use crate::sys::{self, page_size, End};
+
+const ROOT: &str = "/sys/fs/cgroup";
+/// The kernel sums the statistics up on reading only after so many changes of a page on each CPU
+/// (`MEMCG_CHARGE_BATCH`), and else every 2 seconds.
+const CHANGES: u64 = 64;
+/// Not the memory of the processes, or nothing that an unmap decides: kernel memory is charged in
+/// batches, the shares of the LRU lists follow the order in which the per-CPU lists are emptied,
+/// and faults are counted for each process.
+const UNEVEN: [&str; 13] = [
+    "pgfault",
+    "kernel",
+    "kernel_stack",
+    "pagetables",
+    "percpu",
+    "vmalloc",
+    "slab",
+    "slab_reclaimable",
+    "slab_unreclaimable",
+    "inactive_anon",
+    "active_anon",
+    "pgrefill",
+    "file",
+];
+
+/// A control group; removed when it is dropped.
+pub struct Cgroup {
+    path: PathBuf,
+    exact: bool,
+}
+
+impl Cgroup {
+    /// Makes a control group. With `exact`, its statistics are watched as well.
+    pub fn new(exact: bool) -> io::Result<Self> {
+        knobs::write(format!("{ROOT}/cgroup.subtree_control"), "+memory")?;
+        let mut nr = 0;
+        loop {
+            let path = PathBuf::from(format!("{ROOT}/selftest.{}.{nr}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Cgroup { path, exact }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => nr += 1,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Moves a process into it.
+    pub fn add(&self, pid: i32) -> io::Result<()> {
+        self.set("cgroup.procs", &pid.to_string())
+    }
+
+    /// Writes a setting, as `memory.swap.max`.
+    pub fn set(&self, name: &str, value: &str) -> io::Result<()> {
+        knobs::write(self.path.join(name), value)
+    }
+
+    /// Has the kernel reclaim all anonymous memory of the group that it can.
+    pub fn reclaim_anon(&self) -> io::Result<()> {
+        match fs::write(self.path.join("memory.reclaim"), "1G swappiness=max") {
+            // There is not so much of it.
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Reads a file of one number.
+    pub fn number(&self, name: &str) -> io::Result<u64> {
+        let text = fs::read_to_string(self.path.join(name))?;
+        text.trim().parse().map_err(io::Error::other)
+    }
+
+    /// What is used and what has happened, as `memcg/swap.current` and `memcg/anon`.
+    pub fn events(&self) -> io::Result<BTreeMap<String, u64>> {
+        let mut events = BTreeMap::new();
+        let used = self.number("memory.swap.current")?;
+        events.insert("memcg/swap.current".to_string(), used);
+        for (file, prefix) in [
+            ("memory.swap.events", "memcg/swap."),
+            ("memory.events", "memcg/"),
+        ] {
+            self.table(file, prefix, &mut events)?;
+        }
+        if self.exact {
+            self.stir()?;
+            self.table("memory.stat", "memcg/", &mut events)?;
+            events.retain(|name, _| !UNEVEN.iter().any(|u| name == &format!("memcg/{u}")));
+        }
+        Ok(events)
+    }
+
+    /// Has a process in the group take and give back so much memory that its statistics get summed
+    /// up when they are read.
+    fn stir(&self) -> io::Result<()> {
+        let Some(pid) = sys::fork()? else {
+            let done = self
+                .set("cgroup.procs", "0")
+                .and_then(|()| sys::churn_memory(2 * CHANGES * sys::cpus() * page_size() as u64));
+            sys::exit_now(i32::from(done.is_err()))
+        };
+        match sys::wait(pid, true)? {
+            Some(End::Code(0)) => Ok(()),
+            end => Err(io::Error::other(format!("in a control group: {end:?}"))),
+        }
+    }
+
+    fn table(
+        &self,
+        file: &str,
+        prefix: &str,
+        events: &mut BTreeMap<String, u64>,
+    ) -> io::Result<()> {
+        let text = fs::read_to_string(self.path.join(file))?;
+        let lines = text.lines().filter_map(|l| l.split_once(' '));
+        events.extend(lines.filter_map(|(k, v)| Some((format!("{prefix}{k}"), v.parse().ok()?))));
+        Ok(())
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // A process that has just exited may still be on its way out of the group.
+        for _ in 0..50 {
+            if fs::remove_dir(&self.path).is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+}

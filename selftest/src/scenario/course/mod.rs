@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The course of most tests: unmap the whole folio, read it back, write to it, let go of it.
+//!
+//! At every step what is seen is held against what the shape says must be seen. The facts that
+//! are returned serve to compare two ways of unmapping.
+
+mod content;
+mod gone;
+mod unmapped;
+
+use super::facts::{self, Facts};
+use crate::live::{self, Since};
+use crate::observe::System;
+use crate::shape::{whole, Shape};
+use crate::trigger::{self, Answer, Path, Request};
+use crate::verdict::{Checks, Stop};
+
+use content::{check_back, check_written};
+pub use content::{check_own_writes, read_back, write_all};
+pub use gone::check_gone;
+use unmapped::{check_live, check_report, check_unmapped};
+
+/// Who unmaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The module, by either path.
+    Module(Path),
+    /// `madvise(MADV_PAGEOUT)`: the kernel by itself, without the module.
+    Pageout,
+    /// The same in live mode: the module, called by the kernel.
+    Live,
+}
+
+/// One way through the course.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Who unmaps.
+    pub via: Via,
+    /// Whether the folio is written to swap and freed.
+    pub reclaim: bool,
+    /// The address in the request, as an offset into the folio.
+    pub offset: u64,
+}
+
+impl Via {
+    /// Its name in diagnostics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Via::Module(Path::Kernel) => "kernel",
+            Via::Module(Path::Batched) => "batched",
+            Via::Pageout => "pageout",
+            Via::Live => "live",
+        }
+    }
+}
+
+/// Runs the course on a shape made by `make` for every plan, and compares what was seen.
+pub fn compare<'f>(
+    checks: &mut Checks,
+    plans: &[Plan],
+    make: &dyn Fn() -> Result<Shape<'f>, Stop>,
+) -> Result<(), Stop> {
+    let mut all: Vec<(&str, Facts)> = Vec::new();
+    for plan in plans {
+        let name = plan.via.name();
+        checks.context(name);
+        all.push((name, run(checks, plan, make)?));
+    }
+    checks.context("");
+    for pair in all.windows(2) {
+        let [(a, x), (b, y)] = pair else { continue };
+        facts::agree(checks, (a, x), (b, y));
+    }
+    Ok(())
+}
+
+/// Compares both paths of the module, with requests for the first byte of the folio.
+pub fn compare_paths<'f>(
+    checks: &mut Checks,
+    reclaim: bool,
+    make: &dyn Fn() -> Result<Shape<'f>, Stop>,
+) -> Result<(), Stop> {
+    let plan = |path| Plan {
+        via: Via::Module(path),
+        reclaim,
+        offset: 0,
+    };
+    compare(checks, &Path::BOTH.map(plan), make)
+}
+
+/// Does the same by either path, and compares what was seen.
+pub fn each_path(
+    checks: &mut Checks,
+    run: &dyn Fn(&mut Checks, Path) -> Result<Facts, Stop>,
+) -> Result<(), Stop> {
+    let mut all = Vec::new();
+    for path in Path::BOTH {
+        checks.context(path.to_string());
+        all.push(run(checks, path)?);
+    }
+    checks.context("");
+    facts::agree(checks, ("kernel", &all[0]), ("batched", &all[1]));
+    Ok(())
+}
+
+/// Runs the course once.
+pub fn run<'f>(
+    checks: &mut Checks,
+    plan: &Plan,
+    make: &dyn Fn() -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop> {
+    let origin = System::take()?;
+    let mut shape = make()?;
+    let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
+    let mut seen = Facts::new();
+    let before = shape.look()?;
+
+    let broken = checks.broken().len();
+    let since = Since::now()?;
+    let answer = unmap(&shape, plan)?;
+    let after = shape.look()?;
+    if plan.via == Via::Live {
+        check_live(checks, &shape, &since)?;
+    }
+    if let Some(answer) = &answer {
+        check_report(checks, &shape, plan, answer);
+    }
+    check_unmapped(checks, &shape, plan, &before, &after);
+    facts::note(&mut seen, ("unmapped", true), &folio, &before, &after);
+    if !plan.reclaim {
+        facts::note_frames(&mut seen, "unmapped", &after);
+    }
+
+    if checks.broken().len() > broken {
+        // To fault in what is wrong can take the whole guest down (BUG_ON() in do_swap_page()),
+        // and then nobody learns what was wrong.
+        return Err(Stop::Fail("not read back after that".into()));
+    }
+
+    let faults = read_back(checks, &shape)?;
+    seen.insert("read back: faults".into(), format!("{faults:?}"));
+    let back = shape.look()?;
+    check_back(checks, &shape, plan, &before, &back, &faults);
+    facts::note(
+        &mut seen,
+        ("read back", !plan.reclaim),
+        &folio,
+        &before,
+        &back,
+    );
+
+    shape.allow_writes()?;
+    let faults = write_all(checks, &shape)?;
+    seen.insert("written: faults".into(), format!("{faults:?}"));
+    let written = shape.look()?;
+    check_written(checks, &shape, &back, &written, &faults);
+    facts::note(&mut seen, ("written", false), &folio, &before, &written);
+
+    for subject in shape.subjects.drain(..) {
+        subject.exit()?;
+    }
+    let gone = check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    facts::note_system(&mut seen, "gone", &origin, &gone);
+    Ok(seen)
+}
+
+fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
+    let folio = &shape.folio;
+    let subject = &shape.subjects[0];
+    Ok(match plan.via {
+        Via::Pageout | Via::Live => {
+            live::set(plan.via == Via::Live)?;
+            subject.madvise(folio.address, folio.len(), libc::MADV_PAGEOUT)?;
+            None
+        }
+        Via::Module(path) => Some(trigger::request(&Request {
+            reclaim: plan.reclaim,
+            ..Request::new(subject.pid, shape.address_of_byte(plan.offset), path)
+        })?),
+    })
+}
