@@ -7,6 +7,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/mmu_notifier.h>
@@ -31,4 +32,6 @@ const unsigned long ANON_TTU_CONST_VM_LOCKED = VM_LOCKED;
 const unsigned long ANON_TTU_CONST_VM_DROPPABLE = VM_DROPPABLE;
 const unsigned int ANON_TTU_CONST_PVMW_SYNC = PVMW_SYNC;
 const unsigned int ANON_TTU_CONST_PVMW_PGTABLE_CROSSED = PVMW_PGTABLE_CROSSED;
+const unsigned long ANON_TTU_CONST_FTRACE_OPS_FL_IPMODIFY = FTRACE_OPS_FL_IPMODIFY;
+const unsigned long ANON_TTU_CONST_FTRACE_OPS_FL_PERMANENT = FTRACE_OPS_FL_PERMANENT;
 const unsigned int ANON_TTU_CONST_FW_ZEROPAGE = FW_ZEROPAGE;

@@ -2,6 +2,7 @@
 
 //! What people touch: the files in debugfs, and what they say.
 
+pub(crate) mod live_file;
 pub(crate) mod reason;
 mod report;
 pub(crate) mod request;

@@ -25,6 +25,7 @@
 #endif
 
 #include <linux/cacheflush.h>
+#include <linux/ftrace.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/leafops.h>
@@ -32,6 +33,7 @@
 #include <linux/mm_inline.h>
 #include <linux/mmap_lock.h>
 #include <linux/pagewalk.h>
+#include <linux/rcupdate.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -49,6 +51,7 @@
 static struct mm_struct *anon_ttu_init_mm;
 static spinlock_t *anon_ttu_mmlist_lock;
 struct swap_info_struct *(*anon_ttu_swap_info)[];
+static void *anon_ttu_try_to_unmap_one;
 #define init_mm (*anon_ttu_init_mm)
 #define mmlist_lock (*anon_ttu_mmlist_lock)
 #define swap_info (*anon_ttu_swap_info)
@@ -70,6 +73,7 @@ struct swap_info_struct *(*anon_ttu_swap_info)[];
 
 #include "barrier.c"
 #include "cacheflush.c"
+#include "ftrace.c"
 #include "internal.c"
 #include "leafops.c"
 #include "mm.c"
@@ -78,6 +82,7 @@ struct swap_info_struct *(*anon_ttu_swap_info)[];
 #include "page-flags.c"
 #include "pagewalk.c"
 #include "pgtable.c"
+#include "rcupdate.c"
 #include "rmap.c"
 #include "swap.c"
 #include "swap_table.c"

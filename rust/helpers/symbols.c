@@ -104,3 +104,8 @@ int anon_ttu_helper_resolve_symbols(void)
 	}
 	return 0;
 }
+
+__anon_ttu_helper unsigned long anon_ttu_helper_try_to_unmap_one_address(void)
+{
+	return (unsigned long)anon_ttu_try_to_unmap_one;
+}

@@ -5,7 +5,8 @@
  *
  * FUNC(type, name, parameters, arguments)	has a value
  * PROC(name, parameters, arguments)		returns void
- * DATA(name)					an object
+ * DATA(name)					an object, or a function of which
+ *						only the address is needed
  */
 #ifndef ANON_TTU_SYMBOLS_H
 #define ANON_TTU_SYMBOLS_H
@@ -102,6 +103,7 @@
 #define ANON_TTU_DATA_SYMBOLS(DATA)					\
 	DATA(init_mm)							\
 	DATA(mmlist_lock)						\
-	DATA(swap_info)
+	DATA(swap_info)							\
+	DATA(try_to_unmap_one)
 
 #endif /* ANON_TTU_SYMBOLS_H */

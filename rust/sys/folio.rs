@@ -180,6 +180,19 @@ impl<'a> LockedFolio<'a> {
         })
     }
 
+    /// Takes note of a lock that the caller holds.
+    ///
+    /// # Safety
+    ///
+    /// The caller must hold the lock of the folio for `'a`.
+    pub(super) unsafe fn assume_locked(folio: &'a Folio) -> Self {
+        // INVARIANT: By the safety contract.
+        Self {
+            folio,
+            _nts: NotThreadSafe,
+        }
+    }
+
     /// `folio_mark_dirty()`: the content is not on the swap device yet.
     pub(crate) fn mark_dirty(&self) {
         // SAFETY: By the type invariants the folio is locked.

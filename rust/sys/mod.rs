@@ -10,6 +10,7 @@ mod bindings;
 pub(crate) mod cleared;
 pub(crate) mod debugfs;
 pub(crate) mod folio;
+pub(crate) mod ftrace;
 pub(crate) mod lru;
 pub(crate) mod mm;
 pub(crate) mod mmu_notifier;

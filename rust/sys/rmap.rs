@@ -38,7 +38,7 @@ pub(crate) fn rmap_walk<F: FnMut(&Vma, usize) -> bool>(folio: &LockedFolio<'_>, 
         rmap_one: Some(rmap_one::<F>),
         done: Some(folio_not_mapped),
         anon_lock: Some(bindings::folio_lock_anon_vma_read),
-        ..Default::default()
+        ..pin_init::zeroed()
     };
     // SAFETY: The folio is locked. `control` and the closure that it points to outlive the call,
     // which does not hand them to another thread.
@@ -70,10 +70,14 @@ unsafe extern "C" fn folio_not_mapped(folio: *mut bindings::folio) -> c_int {
     (!folio.is_mapped()).into()
 }
 
+/// No flag of the kernel, which looks at single ones and carries the others along: a call with it
+/// is meant for the kernel's own `try_to_unmap_one()`, even where others are redirected.
+pub(crate) const TTU_KERNEL: u32 = 1 << 30;
+
 /// Has the kernel's own `try_to_unmap()` unmap the folio.
 ///
 /// Context: may sleep.
 pub(crate) fn kernel_try_to_unmap(folio: &LockedFolio<'_>, flags: u32) {
     // SAFETY: The folio is locked.
-    unsafe { bindings::try_to_unmap(folio.as_ptr(), flags) }
+    unsafe { bindings::try_to_unmap(folio.as_ptr(), flags | TTU_KERNEL) }
 }

@@ -20,6 +20,13 @@ impl TtuFlags {
     pub(crate) const HWPOISON: Self = Self(rmap::TTU_HWPOISON);
     /// TLB flushes may be put off to the end of the caller's batch (`TTU_BATCH_FLUSH`).
     pub(crate) const BATCH_FLUSH: Self = Self(rmap::TTU_BATCH_FLUSH);
+    /// Leave the call to the kernel, whatever is redirected (no flag of the kernel).
+    pub(crate) const KERNEL: Self = Self(rmap::TTU_KERNEL);
+
+    /// Takes the flags as a C caller has given them.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
 
     /// Returns whether all flags of `other` are set.
     pub(crate) fn contains(self, other: Self) -> bool {

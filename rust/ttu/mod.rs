@@ -30,6 +30,7 @@ use flags::TtuFlags;
 use tally::Tally;
 
 pub(crate) use crate::sys::mm::PAGE_SIZE;
+pub(crate) use one::try_to_unmap_one;
 
 /// Tries to remove all page table entries that map an anonymous folio, of all processes.
 ///
@@ -42,6 +43,6 @@ pub(crate) use crate::sys::mm::PAGE_SIZE;
 /// Context: may sleep.
 pub(crate) fn try_to_unmap(folio: &LockedFolio<'_>, flags: TtuFlags, tally: &mut Tally) {
     rmap::rmap_walk(folio, |vma, address| {
-        one::try_to_unmap_one(folio, vma, address, flags, tally)
+        try_to_unmap_one(folio, vma, address, flags, tally)
     });
 }

@@ -31,7 +31,8 @@ use kernel::warn_on;
 /// mapped by a PMD without `TTU_SPLIT_HUGE_PMD` is left alone with a warning instead of a BUG.
 ///
 /// Context: called by an rmap walk with the anon_vma lock held; may sleep.
-pub(super) fn try_to_unmap_one(
+#[inline(never)]
+pub(crate) fn try_to_unmap_one(
     folio: &LockedFolio<'_>,
     vma: &Vma,
     address: usize,

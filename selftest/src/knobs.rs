@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::live::LIVE;
 use crate::observe::mthp;
 use crate::observe::swaps;
 use crate::sys;
@@ -87,6 +88,7 @@ impl Saved {
             format!("{THP}/enabled").into(),
             KSM_RUN.into(),
             NR_HUGEPAGES.into(),
+            LIVE.into(),
         ];
         paths.extend(mthp::sizes().into_iter().map(mthp::enabled_path));
         let values = paths
@@ -136,6 +138,15 @@ impl Saved {
             }
         }
     }
+}
+
+/// Takes back all that is in swap: swaps off and on again.
+pub fn empty_swap() -> io::Result<()> {
+    for area in swaps::areas()? {
+        sys::swapoff(&area.path)?;
+        sys::swapon(&area.path)?;
+    }
+    Ok(())
 }
 
 /// Lets only folios of `size_kb` be made, and only where `MADV_HUGEPAGE` asks for them.

@@ -10,6 +10,8 @@ pub mod demo;
 pub mod iouring;
 pub mod knobs;
 pub mod ktap;
+pub mod live;
+pub mod memcg;
 pub mod observe;
 pub mod runner;
 pub mod scenario;

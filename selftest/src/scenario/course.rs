@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::facts::{self, Facts};
 use crate::knobs;
+use crate::live::{self, Since};
 use crate::observe::{kpage, Snapshot, System};
 use crate::shape::{folio, Shape};
 use crate::subject::Faults;
@@ -24,6 +25,8 @@ pub enum Via {
     Module(Path),
     /// `madvise(MADV_PAGEOUT)`: the kernel by itself, without the module.
     Pageout,
+    /// The same in live mode: the module, called by the kernel.
+    Live,
 }
 
 /// One way through the course.
@@ -44,6 +47,7 @@ impl Via {
             Via::Module(Path::Kernel) => "kernel",
             Via::Module(Path::Batched) => "batched",
             Via::Pageout => "pageout",
+            Via::Live => "live",
         }
     }
 }
@@ -81,8 +85,12 @@ pub fn run<'f>(
     let before = shape.look()?;
 
     let broken = checks.broken().len();
+    let since = Since::now()?;
     let answer = unmap(&shape, plan)?;
     let after = shape.look()?;
+    if plan.via == Via::Live {
+        check_live(checks, &shape, &since)?;
+    }
     if let Some(answer) = &answer {
         check_report(checks, &shape, plan, answer);
     }
@@ -129,7 +137,8 @@ fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
     let folio = &shape.folio;
     let subject = &shape.subjects[0];
     Ok(match plan.via {
-        Via::Pageout => {
+        Via::Pageout | Via::Live => {
+            live::set(plan.via == Via::Live)?;
             subject.madvise(folio.address, folio.len(), libc::MADV_PAGEOUT)?;
             None
         }
@@ -165,6 +174,28 @@ fn check_report(checks: &mut Checks, shape: &Shape<'_>, plan: &Plan, answer: &An
     checks.eq("report path", report.get("path"), Some(plan.via.name()));
     checks.eq("report result", report.get("result"), Some("ok"));
     checks.eq("report lines", &report.odd_lines, &Vec::new());
+}
+
+/// Holds what live mode has counted against what the shape says.
+fn check_live(checks: &mut Checks, shape: &Shape<'_>, since: &Since) -> Result<(), Stop> {
+    let expected = shape.expected();
+    let pages = shape.folio.pages as u64;
+    let processes = shape.subjects.len() as u64;
+    let ours = u64::from(pages > 1);
+    since.check(
+        checks,
+        &[
+            ("live_taken", ours * processes),
+            ("live_folios", ours),
+            ("live_pages", ours * pages),
+            ("live_passed_small", (1 - ours) * processes),
+            ("live_passed_file", 0),
+            ("unmapped", ours * expected.mappings),
+            ("batches", ours * expected.batches),
+            ("runs", ours * expected.runs),
+            ("failed", 0),
+        ],
+    )
 }
 
 /// All pages swapped, to consecutive slots, with their bits, and counted right.

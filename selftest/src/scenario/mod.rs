@@ -6,6 +6,7 @@ pub mod course;
 pub mod exclusive;
 pub mod facts;
 pub mod fork;
+pub mod live;
 pub mod mixed;
 pub mod pinned;
 pub mod ranges;
@@ -26,7 +27,7 @@ pub struct Group {
 }
 
 /// A selection that takes seconds: what a broken module most likely breaks.
-const QUICK: [&str; 18] = [
+const QUICK: [&str; 19] = [
     "requests: report in pieces",
     "requests: totals add up",
     "requests: no such process",
@@ -45,6 +46,7 @@ const QUICK: [&str; 18] = [
     "refused: EBUSY: mlocked folio of 16 pages",
     "ranges: one of three is pinned",
     "swapless: 64 kB by Pte, swap of 8 pages",
+    "live: MADV_PAGEOUT of 64 kB by Pte",
 ];
 
 /// The tests of the selection, or the name of one that there is not.
@@ -55,7 +57,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group {
         name: "requests",
         tests: requests::tests,
@@ -91,5 +93,9 @@ pub const GROUPS: [Group; 9] = [
     Group {
         name: "swapless",
         tests: swapless::tests,
+    },
+    Group {
+        name: "live",
+        tests: live::tests,
     },
 ];

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Live mode: the kernel's own reclaim runs on the batched path.
+
+use crate::{
+    control::stats::{
+        self,
+        PassedOn, //
+    },
+    sys::{
+        folio::{
+            Folio,
+            LockedFolio, //
+        },
+        ftrace::{
+            Redirection,
+            TryToUnmapOne, //
+        },
+        vma::Vma, //
+    },
+    ttu::{
+        self,
+        flags::TtuFlags,
+        tally::Tally, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+/// Whether live mode is on. Dropping it switches it off.
+#[pin_data]
+pub(crate) struct Live {
+    #[pin]
+    redirection: Mutex<Option<Redirection<Batched>>>,
+}
+
+impl Live {
+    /// Makes the switch, off.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                redirection <- new_mutex!(None),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Switches live mode on or off. Off means that no call is under way any more.
+    ///
+    /// Who comes while another is at it waits; the last one wins.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redirection::new`]. Nothing has changed then.
+    ///
+    /// Context: may sleep.
+    pub(crate) fn set(&self, on: bool) -> Result {
+        let mut redirection = self.redirection.lock();
+        if !on {
+            *redirection = None;
+        } else if redirection.is_none() {
+            *redirection = Some(Redirection::new().inspect_err(|error| {
+                pr_err!(
+                    "cannot redirect try_to_unmap_one() ({error:?}): is a live patch on it? \
+                     See /sys/kernel/tracing/enabled_functions\n"
+                );
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Returns whether live mode is on. Waits for who is switching it.
+    pub(crate) fn is_on(&self) -> bool {
+        self.redirection.lock().is_some()
+    }
+}
+
+/// The batched path in the place of the kernel's.
+struct Batched;
+
+impl TryToUnmapOne for Batched {
+    fn takes(folio: &Folio, flags: u32) -> bool {
+        let why = why_passed_on(folio, TtuFlags::from_bits(flags));
+        if let Some(why) = why {
+            stats::count_passed_on(why);
+        }
+        why.is_none()
+    }
+
+    fn try_to_unmap_one(folio: &LockedFolio<'_>, vma: &Vma, address: usize, flags: u32) -> bool {
+        let mut tally = Tally::default();
+        let flags = TtuFlags::from_bits(flags);
+        let go_on = ttu::try_to_unmap_one(folio, vma, address, flags, &mut tally);
+        let gone = (!folio.is_mapped()).then(|| folio.nr_pages());
+        stats::count_taken(&tally, gone);
+        go_on
+    }
+}
+
+/// Only large anonymous folios are ours; for the others there is nothing to gain.
+fn why_passed_on(folio: &Folio, flags: TtuFlags) -> Option<PassedOn> {
+    if !folio.is_large() {
+        Some(PassedOn::Small)
+    } else if !folio.is_anon() {
+        Some(PassedOn::File)
+    } else if folio.is_ksm() {
+        Some(PassedOn::Ksm)
+    } else if folio.is_hugetlb() {
+        Some(PassedOn::Hugetlb)
+    } else if flags.contains(TtuFlags::HWPOISON) {
+        Some(PassedOn::Hwpoison)
+    } else if flags.contains(TtuFlags::KERNEL) {
+        Some(PassedOn::Asked)
+    } else {
+        None
+    }
+}

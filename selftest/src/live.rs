@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's switch for the kernel's own reclaim.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+
+use crate::trigger::{self, Report};
+use crate::verdict::{Checks, Stop};
+
+/// The switch.
+pub const LIVE: &str = "/sys/kernel/debug/anon_ttu/live";
+
+/// Reads it.
+pub fn read() -> io::Result<String> {
+    fs::read_to_string(LIVE)
+}
+
+/// Makes one write of these very bytes: 0 or the error number.
+pub fn write(bytes: &[u8]) -> io::Result<i32> {
+    match OpenOptions::new().write(true).open(LIVE)?.write(bytes) {
+        Ok(n) if n == bytes.len() => Ok(0),
+        Ok(n) => Err(io::Error::other(format!("short write: {n} bytes"))),
+        Err(e) => e.raw_os_error().ok_or(e),
+    }
+}
+
+/// Switches it.
+pub fn set(on: bool) -> Result<(), Stop> {
+    let text = if on { "1\n" } else { "0\n" };
+    let errno = write(text.as_bytes())?;
+    if errno != 0 || read()? != text {
+        return Err(Stop::Fail(format!(
+            "live={} fails: errno {errno}",
+            text.trim()
+        )));
+    }
+    Ok(())
+}
+
+/// The totals of the module at one time, to see later what was counted since.
+pub struct Since(Report);
+
+impl Since {
+    /// From now on.
+    pub fn now() -> io::Result<Self> {
+        trigger::stats().map(Since)
+    }
+
+    /// Checks how much each of `keys` has counted.
+    pub fn check(&self, checks: &mut Checks, keys: &[(&str, u64)]) -> Result<(), Stop> {
+        let now = trigger::stats()?;
+        for (key, want) in keys {
+            let moved = match (self.0.number(key), now.number(key)) {
+                (Some(then), Some(now)) => now.checked_sub(then),
+                _ => None,
+            };
+            checks.eq(&format!("stats {key}"), moved, Some(*want));
+        }
+        Ok(())
+    }
+}
