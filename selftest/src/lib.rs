@@ -13,6 +13,7 @@ pub mod ktap;
 pub mod live;
 pub mod memcg;
 pub mod observe;
+pub mod pressure;
 pub mod runner;
 pub mod scenario;
 pub mod shape;

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::knobs;
+
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// A control group with the process that made it in it.
@@ -22,6 +24,26 @@ impl Memcg {
         let group = Memcg { dir };
         fs::write(group.dir.join("cgroup.procs"), "0")?;
         Ok(group)
+    }
+
+    /// Writes one of its files, such as `memory.max`.
+    pub fn set(&self, file: &str, value: &str) -> io::Result<()> {
+        knobs::write(self.dir.join(file), value)
+    }
+
+    /// Reads a file of one number.
+    pub fn number(&self, file: &str) -> io::Result<u64> {
+        let text = fs::read_to_string(self.dir.join(file))?;
+        text.trim().parse().map_err(io::Error::other)
+    }
+
+    /// Reads a number from a file of `key value` lines.
+    pub fn value(&self, file: &str, key: &str) -> io::Result<u64> {
+        let text = fs::read_to_string(self.dir.join(file))?;
+        let value = text
+            .lines()
+            .find_map(|l| l.strip_prefix(key)?.trim().parse().ok());
+        value.ok_or_else(|| io::Error::other(format!("{file}: no {key}")))
     }
 
     /// Has the kernel reclaim all anonymous memory that it can.

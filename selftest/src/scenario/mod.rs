@@ -9,6 +9,7 @@ pub mod fork;
 pub mod live;
 pub mod mixed;
 pub mod pinned;
+pub mod pressure;
 pub mod ranges;
 pub mod refused;
 pub mod requests;
@@ -57,7 +58,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 11] = [
     Group {
         name: "requests",
         tests: requests::tests,
@@ -97,5 +98,9 @@ pub const GROUPS: [Group; 10] = [
     Group {
         name: "live",
         tests: live::tests,
+    },
+    Group {
+        name: "pressure",
+        tests: pressure::tests,
     },
 ];
