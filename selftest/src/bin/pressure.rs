@@ -9,7 +9,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use anon_ttu_selftest::knobs::Saved;
+use anon_ttu_selftest::knobs::{Quiet, Saved};
 use anon_ttu_selftest::live;
 use anon_ttu_selftest::observe::mthp;
 use anon_ttu_selftest::pressure::{self, Plan, Toggle};
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
         eprintln!("                [--threads N] [--live 0|1] [--toggle TIMES]");
         return ExitCode::from(2);
     };
+    // Who switches waits for each task to sleep or to leave the kernel. khugepaged, the least of
+    // all, can be in reclaim for minutes without either.
+    let _quiet = toggle.as_ref().map(|_| Quiet::new());
     let saved = Saved::save();
     mthp::open();
     let mut checks = Checks::default();
