@@ -29,6 +29,9 @@ results: ## what the last make check found, as a table
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")
 	@scripts/check-mutants $(NAMES)
 
+check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64", TIMES=, DURATION=)
+	@scripts/check-live $(ARCHES)
+
 shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARCH=)
 	@qemu/run $(ARCH) --interactive
 
@@ -57,4 +60,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-mutants shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-mutants check-live shell module toolchain rust-analyzer fmt lint clean distclean

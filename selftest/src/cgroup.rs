@@ -56,6 +56,13 @@ impl Cgroup {
         }
     }
 
+    /// Makes a control group for this process and all that it starts.
+    pub fn enter() -> io::Result<Self> {
+        let group = Self::new(false)?;
+        group.set("cgroup.procs", "0")?;
+        Ok(group)
+    }
+
     /// Moves a process into it.
     pub fn add(&self, pid: i32) -> io::Result<()> {
         self.set("cgroup.procs", &pid.to_string())
@@ -64,6 +71,14 @@ impl Cgroup {
     /// Writes a setting, as `memory.swap.max`.
     pub fn set(&self, name: &str, value: &str) -> io::Result<()> {
         knobs::write(self.path.join(name), value)
+    }
+
+    /// Reads a number from a file of `key value` lines.
+    pub fn value(&self, file: &str, key: &str) -> io::Result<u64> {
+        let mut events = BTreeMap::new();
+        self.table(file, "", &mut events)?;
+        let value = events.get(key).copied();
+        value.ok_or_else(|| io::Error::other(format!("{file}: no {key}")))
     }
 
     /// Has the kernel reclaim all anonymous memory of the group that it can.
@@ -104,9 +119,9 @@ impl Cgroup {
     /// up when they are read.
     fn stir(&self) -> io::Result<()> {
         let Some(pid) = sys::fork()? else {
-            let done = self
-                .set("cgroup.procs", "0")
-                .and_then(|()| sys::churn_memory(2 * CHANGES * sys::cpus() * page_size() as u64));
+            let done = self.set("cgroup.procs", "0").and_then(|()| {
+                sys::churn_memory(2 * (CHANGES * sys::cpus()) as usize * page_size())
+            });
             sys::exit_now(i32::from(done.is_err()))
         };
         match sys::wait(pid, true)? {
@@ -130,6 +145,8 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        // Whoever has entered it leaves it.
+        let _ = knobs::write(format!("{ROOT}/cgroup.procs"), "0");
         // A process that has just exited may still be on its way out of the group.
         for _ in 0..50 {
             if fs::remove_dir(&self.path).is_ok() {

@@ -14,6 +14,7 @@ pub mod knobs;
 pub mod ktap;
 pub mod live;
 pub mod observe;
+pub mod pressure;
 pub mod runner;
 pub mod scenario;
 pub mod shape;

@@ -37,7 +37,8 @@ pub fn has_mte() -> bool {
 
 /// `fork(2)`: `None` in the child, its pid in the parent.
 pub fn fork() -> io::Result<Option<i32>> {
-    // SAFETY: This program has one thread, so the child may do whatever the parent may.
+    // SAFETY: Where this program has one thread, the child may do whatever the parent may; where
+    // it has more, the child allocates nothing.
     let pid = cvt(i64::from(unsafe { libc::fork() }))?;
     Ok((pid != 0).then_some(pid as i32))
 }
@@ -118,6 +119,16 @@ pub fn stay_on_first_cpu() {
     }
 }
 
+/// Runs on any CPU from now on.
+pub fn use_all_cpus() {
+    // SAFETY: All-zero is a valid `cpu_set_t`, and the set lives during the call.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        (0..libc::CPU_SETSIZE as usize).for_each(|cpu| libc::CPU_SET(cpu, &mut cpus));
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus);
+    }
+}
+
 /// Does something on another CPU than the first, if there is one, and comes back to the first.
 pub fn on_another_cpu<T>(what: impl FnOnce() -> T) -> T {
     // SAFETY: All-zero is a valid `cpu_set_t`, and the set lives during the call.
@@ -179,22 +190,45 @@ pub fn readable(fd: BorrowedFd<'_>, millis: i32) -> io::Result<bool> {
 }
 
 /// Maps memory, has it populated, and unmaps it.
-pub fn churn_memory(len: u64) -> io::Result<()> {
-    let (prot, flags) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-    );
-    // SAFETY: A new mapping at an address of the kernel's choice touches no existing memory, and
-    // nobody else knows it.
+pub fn churn_memory(len: usize) -> io::Result<()> {
+    let base = map_anon(len)?.cast();
+    // SAFETY: The memory was just mapped, and nobody else knows it.
     unsafe {
-        let base = libc::mmap(std::ptr::null_mut(), len as usize, prot, flags, -1, 0);
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let populated = libc::madvise(base, len as usize, libc::MADV_POPULATE_WRITE);
-        libc::munmap(base, len as usize);
+        let populated = libc::madvise(base, len, libc::MADV_POPULATE_WRITE);
+        libc::munmap(base, len);
         cvt(i64::from(populated)).map(drop)
     }
+}
+
+/// Maps anonymous memory.
+pub fn map_anon(len: usize) -> io::Result<*mut u8> {
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: A new mapping at an address of the kernel's choice touches no existing memory.
+    match unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, -1, 0) } {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        base => Ok(base.cast()),
+    }
+}
+
+/// Keeps this process, not those that it forks, out of swap.
+pub fn lock_memory() -> io::Result<()> {
+    // SAFETY: `mlockall()` has no memory preconditions.
+    cvt(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) }.into()).map(drop)
+}
+
+/// Allows or forbids large folios to this process and those that it forks.
+pub fn large_folios(allow: bool) {
+    // SAFETY: This operation takes numbers only.
+    unsafe {
+        libc::prctl(
+            libc::PR_SET_THP_DISABLE,
+            libc::c_ulong::from(!allow),
+            0,
+            0,
+            0,
+        )
+    };
 }
 
 /// `swapon(2)`.

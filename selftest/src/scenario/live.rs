@@ -155,8 +155,7 @@ fn reclaimed(
     checks: &mut Checks,
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<(), Stop> {
-    let cgroup = Cgroup::new(false)?;
-    cgroup.add(std::process::id() as i32)?;
+    let cgroup = Cgroup::enter()?;
     let family = Family::new(8)?;
     let origin = System::take()?;
     let mut shape = make(&family)?;

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Puts memory under pressure for long: the engine of the group `pressure` of `selftest`.
+//!
+//! usage: pressure [--seconds N] [--limit MIB] [--times N] [--processes N] [--threads N]
+//!                 [--live 0|1] [--toggle TIMES]
+//! Exits with 0 if no byte was lost and nothing stayed behind.
+
+use std::env;
+use std::process::ExitCode;
+
+use anon_ttu_selftest::knobs::{Quiet, Saved};
+use anon_ttu_selftest::live;
+use anon_ttu_selftest::observe::mthp;
+use anon_ttu_selftest::pressure::{self, Plan, Toggle};
+use anon_ttu_selftest::verdict::{Checks, Stop};
+
+fn main() -> ExitCode {
+    let Some((plan, toggle)) = parse() else {
+        eprintln!("usage: pressure [--seconds N] [--limit MIB] [--times N] [--processes N]");
+        eprintln!("                [--threads N] [--live 0|1] [--toggle TIMES]");
+        return ExitCode::from(2);
+    };
+    // Who switches waits for each task to sleep or to leave the kernel. khugepaged, the least of
+    // all, can be in reclaim for minutes without either.
+    let _quiet = toggle.as_ref().map(|_| Quiet::new());
+    let saved = Saved::save();
+    mthp::open();
+    let mut checks = Checks::default();
+    let ended = go(&mut checks, &plan, toggle);
+    for line in saved.restore().iter().chain(checks.broken()) {
+        println!("pressure: FAIL {line}");
+    }
+    match ended {
+        Err(Stop::Fail(why) | Stop::Skip(why)) => {
+            println!("pressure: FAIL {why}");
+            ExitCode::FAILURE
+        }
+        Ok(()) if !checks.broken().is_empty() => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+fn go(checks: &mut Checks, plan: &Plan, toggle: Option<Toggle>) -> Result<(), Stop> {
+    if plan.live {
+        live::set(true)?;
+    }
+    pressure::run(checks, plan, toggle, &mut |line| {
+        println!("pressure: {line}")
+    })
+}
+
+fn parse() -> Option<(Plan, Option<Toggle>)> {
+    let mut plan = Plan::default();
+    let mut toggle = None;
+    let mut args = env::args().skip(1);
+    while let Some(name) = args.next() {
+        let value: u64 = args.next()?.parse().ok()?;
+        match name.as_str() {
+            "--seconds" => plan.seconds = value,
+            "--limit" => plan.limit = (value as usize) << 20,
+            "--times" => plan.times = value as usize,
+            "--processes" => plan.processes = value,
+            "--threads" => plan.threads = value,
+            "--live" => plan.live = value != 0,
+            "--toggle" => toggle = Some(Toggle::new(value)),
+            _ => return None,
+        }
+    }
+    Some((plan, toggle))
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Live mode, and the module, switched on and off while the kernel reclaims.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use crate::live;
+use crate::trigger;
+use crate::verdict::{Checks, Stop};
+
+/// The module's file in a guest.
+const MODULE: &str = "/run/guest/anon_ttu.ko";
+/// Each so many switches of live mode, the module goes and comes back.
+const RELOAD: u64 = 4;
+
+/// What has been switched, and how often it shall be.
+pub struct Toggle {
+    times: u64,
+    switched: u64,
+    loaded: u64,
+    taken: u64,
+}
+
+impl Toggle {
+    /// Switches live mode `times` times.
+    pub fn new(times: u64) -> Self {
+        Toggle {
+            times,
+            switched: 0,
+            loaded: 0,
+            taken: 0,
+        }
+    }
+
+    /// Switches once; false if it has been enough.
+    pub fn step(&mut self, checks: &mut Checks) -> Result<bool, Stop> {
+        if self.switched == self.times {
+            checks.that(self.taken > 0, || "live mode took no call".into());
+            return Ok(false);
+        }
+        live::set(self.switched % 2 == 0)?;
+        self.switched += 1;
+        if self.switched % RELOAD == 1 {
+            self.reload(checks)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes the module out, with live mode on or off in turn, and puts it in again.
+    fn reload(&mut self, checks: &mut Checks) -> Result<(), Stop> {
+        let on = self.loaded % 2 == 0;
+        live::set(on)?;
+        self.taken += trigger::stats()?.number("live_taken").unwrap_or(0);
+        command("rmmod", &["anon_ttu"])?;
+        let there = Path::new("/sys/module/anon_ttu").exists();
+        checks.that(!there, || "the module is there after rmmod".into());
+        let parameter = if on { "live=1" } else { "live=0" };
+        command("insmod", &[MODULE, parameter])?;
+        checks.eq("live after insmod", live::read()?.trim() == "1", on);
+        self.loaded += 1;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Toggle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Toggle {
+            switched,
+            loaded,
+            taken,
+            ..
+        } = self;
+        write!(
+            f,
+            "{switched} switches, {loaded} reloads, {taken} calls taken"
+        )
+    }
+}
+
+fn command(name: &str, args: &[&str]) -> Result<(), Stop> {
+    let output = Command::new(name).args(args).output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "{name} {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
+        .into()),
+    }
+}
