@@ -19,9 +19,6 @@ const MOST: usize = 21;
 /// Holes, moves, several VMAs, and neighbours.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    holes(&mut tests);
-    moves(&mut tests);
-    several_vmas(&mut tests);
     for (order, gone) in [(2, 0), (4, 0), (4, 1), (4, 9)] {
         let name = format!(
             "{} pages between neighbours in memory, {gone} gone in front",
@@ -43,6 +40,9 @@ pub fn tests() -> Vec<Test> {
         MOST,
         |f| partial::unequal_counts(f, 4, MOST - 1),
     );
+    holes(&mut tests);
+    moves(&mut tests);
+    several_vmas(&mut tests);
     tests
 }
 
