@@ -233,7 +233,7 @@ fn unmap_locked(folio: &LockedFolio<'_>, path: Path, outcome: &mut Outcome) -> R
         Path::Batched => ttu::try_to_unmap(folio, flags, &mut outcome.tally),
         Path::Kernel => rmap::kernel_try_to_unmap(folio, flags.bits()),
     }
-    outcome.unmap_ns = (start.elapsed() - clock).as_nanos();
+    outcome.unmap_ns = (start.elapsed() - clock).as_nanos().max(0);
     outcome.unmapped = match path {
         Path::Batched => outcome.tally.unmapped as usize,
         Path::Kernel => mapped.saturating_sub(folio.nr_mapping_entries()),

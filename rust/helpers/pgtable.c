@@ -7,6 +7,16 @@ pte_t anon_ttu_helper_get_and_clear_ptes(struct mm_struct *mm, unsigned long add
 	return get_and_clear_ptes(mm, addr, ptep, nr);
 }
 
+/* A Xen PV domain sees machine frame numbers in its page tables. */
+__anon_ttu_helper bool anon_ttu_helper_pte_holds_machine_frames(void)
+{
+#ifdef CONFIG_X86
+	return cpu_feature_enabled(X86_FEATURE_XENPV);
+#else
+	return false;
+#endif
+}
+
 __anon_ttu_helper
 bool anon_ttu_helper_pte_accessible(struct mm_struct *mm, pte_t pte)
 {
