@@ -5,12 +5,10 @@
 //! Each measurement is one request on a folio just made. The module reads the clock right before
 //! and after the call; where the clock counts instructions (`qemu/run --icount`), so does this.
 
-use std::io::{Read, Write};
-
+use super::{orders, Spread};
 use crate::observe::mthp;
 use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
 use crate::subject::Family;
-use crate::sys;
 use crate::trigger::{self, Path, Request};
 use crate::verdict::Stop;
 
@@ -54,10 +52,9 @@ impl Sharing {
 
 /// Measures all and prints a table.
 pub fn run(repeats: usize) -> Result<(), Stop> {
-    mthp::open();
     println!("sharing       kB mapped by  path        ns/page  (least .. most)");
     for sharing in Sharing::ALL {
-        for order in mthp::orders() {
+        for order in orders() {
             let mapping = match order == mthp::pmd_order() && sharing != Sharing::Alternating {
                 true => Mapping::Pmd,
                 false => Mapping::Pte,
@@ -66,43 +63,17 @@ pub fn run(repeats: usize) -> Result<(), Stop> {
                 continue;
             }
             for path in Path::BOTH {
-                let mut all = Vec::new();
-                for _ in 0..repeats {
-                    all.push(in_a_process(&|| once(sharing, order, mapping, path))?);
-                }
-                all.sort_by(f64::total_cmp);
+                let spread = Spread::of(repeats, &|| once(sharing, order, mapping, path))?;
                 println!(
-                    "{:12} {:4} {mapping:?}        {:8} {:10.1}  ({:.1} .. {:.1})",
+                    "{:12} {:4} {mapping:?}        {:8} {spread}",
                     sharing.name(),
                     bytes(1 << order) / 1024,
                     path.to_string(),
-                    all[repeats / 2],
-                    all[0],
-                    all[repeats - 1],
                 );
             }
         }
     }
     Ok(())
-}
-
-/// Runs `measure` in a process of its own, which has no more memory than the one before.
-fn in_a_process(measure: &dyn Fn() -> Result<f64, Stop>) -> Result<f64, Stop> {
-    let (mut near, mut far) = sys::pipe()?;
-    let Some(pid) = sys::fork()? else {
-        drop(near);
-        sys::stay_on_first_cpu();
-        let text = match measure() {
-            Ok(value) => value.to_string(),
-            Err(stop) => format!("{stop:?}"),
-        };
-        sys::exit_now(i32::from(far.write_all(text.as_bytes()).is_err()))
-    };
-    drop(far);
-    let mut text = String::new();
-    near.read_to_string(&mut text)?;
-    sys::wait(pid, true)?;
-    text.parse().map_err(|_| Stop::Fail(text))
 }
 
 /// Nanoseconds per page of one unmap.
