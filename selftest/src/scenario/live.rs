@@ -10,7 +10,7 @@ use crate::knobs;
 use crate::live::{self, Since, LIVE};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::errno_name;
 use crate::trigger::{self, Path, Request};
@@ -111,6 +111,7 @@ fn redirected() -> Result<bool, Stop> {
 
 /// In live mode, too, a request can have the kernel's own path.
 fn stays_kernel(checks: &mut Checks) -> Result<(), Stop> {
+    whole::must_be_swapped(4)?;
     live::set(true)?;
     let family = Family::new(1)?;
     let shape = shape::exclusive(&family, 4, Mapping::Pte)?;
@@ -160,6 +161,7 @@ fn reclaimed(
     let origin = System::take()?;
     let mut shape = make(&family)?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
 
     live::set(true)?;
     let since = Since::now()?;

@@ -10,7 +10,7 @@ use super::untouched;
 use crate::observe::{mthp, vmstat, Snapshot, System};
 use crate::runner::Test;
 use crate::shape::folio::drain_lists;
-use crate::shape::{self, partial, Mapping, Shape};
+use crate::shape::{self, partial, whole, Mapping, Shape};
 use crate::subject::Family;
 use crate::sys::errno_name;
 use crate::trigger::{self, Path, Request};
@@ -101,6 +101,7 @@ fn run(checks: &mut Checks, case: &Case, path: Path) -> Result<Facts, Stop> {
     let locked_pages = vmstat::summed("nr_mlock")?;
     let mut shape = (case.make)(&family)?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let subject = &shape.subjects[0];
     for span in case.locked.iter().flat_map(|pages| shape.spans_of(pages)) {
         subject.mlock(span.at, span.len)?;
@@ -175,6 +176,7 @@ fn check_kept(checks: &mut Checks, case: &Case, before: &Snapshot, after: &Snaps
 /// Requests while the process locks and unlocks the folio.
 fn race(checks: &mut Checks, (order, mapping): (u32, Mapping), path: Path) -> Result<(), Stop> {
     const TIMES: u64 = 40;
+    whole::must_be_swapped(order)?;
     let family = Family::new(1)?;
     let origin = System::take()?;
     let locked_pages = vmstat::summed("nr_mlock")?;

@@ -6,7 +6,7 @@ use super::course::{self, each_path};
 use super::facts::{self, Facts};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, folio, Mapping, Shape};
+use crate::shape::{self, bytes, folio, whole, Mapping, Shape};
 use crate::subject::Family;
 use crate::sys::{self, errno_name};
 use crate::trigger::{self, Path, Request};
@@ -75,6 +75,7 @@ fn run(
     let origin = System::take()?;
     let mut shape = make(&family)?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
     let before = shape.look()?;
     let answer = trigger::request(&Request {

@@ -5,6 +5,7 @@
 use crate::live;
 use crate::pressure::{self, Plan};
 use crate::runner::Test;
+use crate::shape::whole;
 
 /// A few seconds each.
 pub fn tests() -> Vec<Test> {
@@ -12,6 +13,7 @@ pub fn tests() -> Vec<Test> {
     for on in [false, true] {
         let name = format!("pressure: three times the limit, live={}", u8::from(on));
         tests.push(Test::new(name, move |checks| {
+            whole::must_be_swapped(2)?;
             live::set(on)?;
             let plan = Plan {
                 seconds: 3,

@@ -71,6 +71,7 @@ fn small_swap(pages: usize) -> Result<(), Stop> {
 /// Another process has taken all swap; when it is gone, the same request succeeds.
 fn full(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
     const PAGES: usize = 1100;
+    whole::must_be_swapped(order)?;
     small_swap(PAGES)?;
     let family = Family::new(2)?;
     let filler = family.spawn()?;
@@ -102,6 +103,7 @@ fn full(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
 
 /// The control group may not use so much swap, until it may.
 fn limited(checks: &mut Checks, (order, mapping): (u32, Mapping), max: u64) -> Result<(), Stop> {
+    whole::must_be_swapped(order)?;
     let family = Family::in_cgroup(1, false)?;
     let Some(group) = &family.cgroup else {
         return Err(Stop::Fail("no control group".into()));

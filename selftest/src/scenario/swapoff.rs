@@ -8,7 +8,7 @@ use super::course::{self, each_path};
 use super::facts::{self, Facts};
 use crate::observe::{mthp, swaps, System};
 use crate::runner::Test;
-use crate::shape::{self, Mapping, Shape, WriteBits};
+use crate::shape::{self, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::{self, errno_name};
 use crate::trigger::{self, Path, Request};
@@ -54,6 +54,7 @@ fn run(checks: &mut Checks, make: Make, path: Path, reclaim: bool) -> Result<Fac
     let origin = System::take()?;
     let mut shape = make(&family)?;
     let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
     let before = shape.look()?;
     let answer = trigger::request(&Request {
