@@ -16,7 +16,6 @@ pub mod mlock;
 pub mod mte;
 pub mod partial;
 pub mod pinned;
-pub mod pressure;
 pub mod ranges;
 pub mod refused;
 pub mod requests;
@@ -76,7 +75,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 22] = [
+pub const GROUPS: [Group; 21] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -104,7 +103,6 @@ pub const GROUPS: [Group; 22] = [
         options: "--swap zram",
         ..group("zram", exclusive::few)
     },
-    group("pressure", pressure::tests),
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
