@@ -133,12 +133,10 @@ impl<'a> Pages<'a> {
     #[inline]
     pub(crate) fn behind(&self, nr: u32) -> Option<Self> {
         let rest = BatchLen::new(self.nr.get().saturating_sub(nr))?;
+        // SAFETY: There is a rest, which begins within the folio.
+        let first = unsafe { self.first.add(nr) };
         // INVARIANT: The rest of what there was.
-        // SAFETY: The rest begins within the folio.
-        Some(Self {
-            first: unsafe { self.first.add(nr) },
-            nr: rest,
-        })
+        Some(Self { first, nr: rest })
     }
 
     /// Marks the pages as possibly shared (`ClearPageAnonExclusive()`).

@@ -113,7 +113,7 @@ impl Pte {
         self.0.pte = self
             .0
             .pte
-            .wrapping_add(step.0.wrapping_mul(nr as bindings::pteval_t));
+            .wrapping_add(step.0.wrapping_mul(nr as usize as bindings::pteval_t));
         self
     }
 
@@ -177,7 +177,7 @@ impl BatchPattern {
         pte.0.pte = pte
             .0
             .pte
-            .wrapping_add(self.step.wrapping_mul(nr as bindings::pteval_t));
+            .wrapping_add(self.step.wrapping_mul(nr as usize as bindings::pteval_t));
         pte
     }
 }

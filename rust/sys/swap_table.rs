@@ -91,7 +91,7 @@ impl Drop for SwapClusterGuard<'_> {
 ///
 /// # Invariants
 ///
-/// Points to a word of a swap table whose cluster is locked.
+/// Points to a word (`atomic_long_t`) of a swap table whose cluster is locked.
 #[derive(Clone, Copy)]
 struct Slot(*mut bindings::atomic_long_t);
 
@@ -104,14 +104,14 @@ impl Slot {
     #[inline]
     fn get(self) -> SlotValue {
         // SAFETY: By the type invariants; others may read it at any time, nobody else writes.
-        SlotValue(unsafe { (&raw const (*self.0).counter).read_volatile() } as usize)
+        SlotValue(unsafe { self.0.cast::<usize>().read_volatile() })
     }
 
     /// `__swap_table_set()`.
     #[inline]
     fn set(self, value: usize) {
         // SAFETY: As in `get()`.
-        unsafe { (&raw mut (*self.0).counter).write_volatile(value as _) }
+        unsafe { self.0.cast::<usize>().write_volatile(value) }
     }
 }
 

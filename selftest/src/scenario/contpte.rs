@@ -69,7 +69,7 @@ pub fn tests() -> Vec<Test> {
     all.filter(possible).map(test).collect()
 }
 
-fn make<'f>(family: &'f Family, kind: Kind, order: u32) -> Result<Shape<'f>, Stop> {
+fn make(family: &Family, kind: Kind, order: u32) -> Result<Shape<'_>, Stop> {
     match kind {
         Kind::Swapcached => shape::swapcached(family, order),
         Kind::Exclusive => {
