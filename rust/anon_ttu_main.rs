@@ -64,7 +64,7 @@ impl kernel::Module for AnonTtu {
             1 => true,
             _ => return Err(EINVAL),
         };
-        sys::pte::check_format()?;
+        sys::platform::check()?;
         sys::symbols::resolve()?;
 
         let dir = Arc::new(debugfs::Dir::new(c"anon_ttu")?, GFP_KERNEL)?;

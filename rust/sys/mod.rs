@@ -16,6 +16,7 @@ pub(crate) mod mm;
 pub(crate) mod mmu_notifier;
 pub(crate) mod page;
 pub(crate) mod pagewalk;
+pub(crate) mod platform;
 pub(crate) mod pte;
 pub(crate) mod rmap;
 pub(crate) mod swap;

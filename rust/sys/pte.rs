@@ -13,7 +13,6 @@ use super::{
     swap::SwapEntry, //
 };
 use crate::ttu::batch::BatchLen;
-use kernel::prelude::*;
 
 /// A copy of a page table entry (`pte_t`).
 #[derive(Clone, Copy)]
@@ -130,21 +129,6 @@ impl Pte {
     }
 }
 
-/// Checks that entries hold what the module reads from them by itself.
-///
-/// # Errors
-///
-/// `ENODEV` in a Xen PV domain: an entry there holds a machine frame number, so that neighbours
-/// are not a fixed distance apart, and its page tables cannot be written to.
-pub(crate) fn check_format() -> Result {
-    // SAFETY: The function only asks what the CPU is.
-    if unsafe { bindings::pte_holds_machine_frames() } {
-        pr_err!("page tables of a Xen PV domain are not supported\n");
-        return Err(ENODEV);
-    }
-    Ok(())
-}
-
 /// The distance between the swap entries of two neighbouring slots.
 ///
 /// An entry holds the offset as a number, on x86 inverted. Within the slots of one folio nothing
@@ -154,7 +138,7 @@ pub(crate) struct SwapStep(bindings::pteval_t);
 
 /// What two entries of a batch have to agree on, and how far apart they are.
 ///
-/// Outside Xen PV (see [`check_format`]) the same as comparing them by `pte_same()` after
+/// Outside Xen PV (see [`super::platform`]) the same as comparing them by `pte_same()` after
 /// `pte_mkold()`, `pte_mkclean()` and, on arm64, `pte_mknoncont()`, and stepping on by
 /// `pte_advance_pfn()`, for a few instructions a page. Within one folio nothing is carried out of
 /// the frame number.

@@ -1,16 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module's pure sources use of the `kernel` crate, for a host.
+//! What the module's sources use of the `kernel` crate, for a host.
 //!
-//! Same names, same meaning.
+//! Same names, same meaning. A warning is a panic here: no test may cause one.
+
+/// `WARN_ON()`: fails the test.
+#[macro_export]
+macro_rules! warn_on {
+    ($condition:expr) => {
+        assert!(!$condition, "WARN_ON at {}:{}", file!(), line!())
+    };
+}
 
 pub use core::fmt;
+
+/// C types, as wide as the kernel crate has them.
+pub mod ffi {
+    pub use core::ffi::{c_int, c_void};
+    /// `unsigned long`.
+    #[allow(non_camel_case_types)]
+    pub type c_ulong = usize;
+}
 
 /// Errors.
 pub mod error {
     /// An errno, as a positive number.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Error(i32);
+
+    impl Error {
+        /// Returns the errno as C functions return it: negative.
+        pub fn to_errno(self) -> i32 {
+            -self.0
+        }
+    }
+
+    /// A result whose error is an errno.
+    pub type Result<T = (), E = Error> = core::result::Result<T, E>;
+
+    /// Makes a result of what a C function has returned.
+    pub fn to_result(errno: i32) -> Result {
+        if errno < 0 {
+            Err(Error(-errno))
+        } else {
+            Ok(())
+        }
+    }
 
     /// The errors by name.
     pub mod code {
@@ -28,7 +63,9 @@ pub mod error {
             ENOENT = 2,
             ESRCH = 3,
             EINTR = 4,
+            ENOMEM = 12,
             EBUSY = 16,
+            EINVAL = 22,
             ENOSPC = 28,
             EOPNOTSUPP = 95,
         }
@@ -37,46 +74,71 @@ pub mod error {
 
 /// What every file has in scope.
 pub mod prelude {
-    pub use crate::error::Error;
+    pub use crate::error::{code::*, Error, Result};
 }
 
-/// Synchronisation.
-pub mod sync {
-    /// Atomic integers.
-    pub mod atomic {
-        use core::sync::atomic::{AtomicI64, Ordering};
+/// Types.
+pub mod types {
+    use core::{cell::UnsafeCell, marker::PhantomData, mem::MaybeUninit};
 
-        /// No ordering.
-        pub struct Relaxed;
+    /// Keeps a type in its thread.
+    pub type NotThreadSafe = PhantomData<*mut ()>;
+    /// The value of the type of that name.
+    #[allow(non_upper_case_globals)]
+    pub const NotThreadSafe: NotThreadSafe = PhantomData;
 
-        /// An integer that can be atomic.
-        pub trait AtomicType {
-            /// The host's type for it.
-            type Host;
+    /// An object of C.
+    #[repr(transparent)]
+    pub struct Opaque<T>(UnsafeCell<MaybeUninit<T>>);
+
+    impl<T> Opaque<T> {
+        /// Returns a pointer to the object.
+        pub const fn get(&self) -> *mut T {
+            UnsafeCell::get(&self.0).cast()
+        }
+    }
+}
+
+pub mod sync;
+
+/// Time, which stands still.
+pub mod time {
+    use core::{marker::PhantomData, ops::Sub};
+
+    /// A clock that goes only forward.
+    pub struct Monotonic;
+
+    /// What a clock says.
+    pub struct Instant<C>(PhantomData<C>);
+
+    impl<C> Instant<C> {
+        /// Reads the clock.
+        pub fn now() -> Self {
+            Self(PhantomData)
         }
 
-        impl AtomicType for i64 {
-            type Host = AtomicI64;
+        /// Returns how long ago that was.
+        pub fn elapsed(&self) -> Delta {
+            Delta(0)
         }
+    }
 
-        /// An atomic integer.
-        pub struct Atomic<T: AtomicType>(T::Host);
+    /// A span of time.
+    #[derive(Clone, Copy)]
+    pub struct Delta(i64);
 
-        impl Atomic<i64> {
-            /// Makes one.
-            pub const fn new(value: i64) -> Self {
-                Self(AtomicI64::new(value))
-            }
+    impl Delta {
+        /// Returns it in nanoseconds.
+        pub fn as_nanos(self) -> i64 {
+            self.0
+        }
+    }
 
-            /// Reads it.
-            pub fn load(&self, _: Relaxed) -> i64 {
-                self.0.load(Ordering::Relaxed)
-            }
+    impl Sub for Delta {
+        type Output = Self;
 
-            /// Adds to it.
-            pub fn add(&self, value: i64, _: Relaxed) {
-                self.0.fetch_add(value, Ordering::Relaxed);
-            }
+        fn sub(self, other: Self) -> Self {
+            Self(self.0 - other.0)
         }
     }
 }

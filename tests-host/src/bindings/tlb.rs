@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What CPUs may still have cached, and secondary MMUs.
+
+use super::{
+    mm::{mm_struct, vm_area_struct},
+    pte::{pte_t, PRESENT},
+};
+use core::{cell::UnsafeCell, ffi::c_void, ops::Range};
+
+/// The TLBs, as far as an address space is concerned.
+#[derive(Default)]
+pub(crate) struct Tlb {
+    /// Cleared, and neither flushed nor noted for later.
+    pub(crate) unflushed: Vec<Range<usize>>,
+    pub(crate) flushes: u32,
+    pub(crate) put_off: u32,
+    /// Whether putting a flush off is worth while.
+    pub(crate) defer: bool,
+}
+
+impl Tlb {
+    fn done(&mut self, range: Range<usize>) {
+        let before = self.unflushed.len();
+        self.unflushed.retain(|unflushed| *unflushed != range);
+        check_eq!(
+            self.unflushed.len() + 1,
+            before,
+            "{range:?} was not cleared"
+        );
+    }
+}
+
+/// What a task has put off.
+pub(crate) struct tlbflush_unmap_batch {
+    pub(crate) arch: arch_tlbflush_unmap_batch,
+    pub(crate) flush_required: bool,
+    pub(crate) writable: bool,
+}
+
+/// The architecture's part of that.
+pub(crate) struct arch_tlbflush_unmap_batch;
+
+struct Current(UnsafeCell<tlbflush_unmap_batch>);
+
+thread_local! {
+    static CURRENT: Current = const {
+        Current(UnsafeCell::new(tlbflush_unmap_batch {
+            arch: arch_tlbflush_unmap_batch,
+            flush_required: false,
+            writable: false,
+        }))
+    };
+}
+
+pub(crate) unsafe fn current_tlb_ubc() -> *mut tlbflush_unmap_batch {
+    CURRENT.with(|current| current.0.get())
+}
+
+pub(crate) unsafe fn arch_tlbbatch_should_defer(mm: *mut mm_struct) -> bool {
+    (*mm).tlb.defer
+}
+
+pub(crate) unsafe fn arch_tlbbatch_add_pending(
+    _batch: *mut arch_tlbflush_unmap_batch,
+    mm: *mut mm_struct,
+    start: usize,
+    end: usize,
+) {
+    (*mm).tlb.done(start..end);
+    (*mm).tlb.put_off += 1;
+}
+
+pub(crate) unsafe fn try_to_unmap_flush() {
+    (*current_tlb_ubc()).flush_required = false;
+    (*current_tlb_ubc()).writable = false;
+}
+
+pub(crate) unsafe fn pte_accessible(_mm: *mut mm_struct, pte: pte_t) -> bool {
+    pte.has(PRESENT)
+}
+
+pub(crate) unsafe fn flush_tlb_range(vma: *mut vm_area_struct, start: usize, end: usize) {
+    let mm = (*vma).vm_mm;
+    (*mm).tlb.done(start..end);
+    (*mm).tlb.flushes += 1;
+}
+
+pub(crate) const mmu_notifier_event_MMU_NOTIFY_CLEAR: u32 = 1;
+
+/// An invalidation of secondary MMUs.
+pub(crate) struct mmu_notifier_range {
+    pub(crate) mm: *mut mm_struct,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) flags: u32,
+    pub(crate) event: u32,
+    pub(crate) owner: *mut c_void,
+}
+
+pub(crate) unsafe fn mmu_notifier_invalidate_range_start(range: *mut mmu_notifier_range) {
+    let range = &*range;
+    check!(range.start < range.end, "an empty invalidation");
+    check_eq!(range.event, mmu_notifier_event_MMU_NOTIFY_CLEAR);
+    check!(
+        (*range.mm).locked.is_none(),
+        "sleeps under a page table lock"
+    );
+    (*range.mm).invalidations += 1;
+}
+
+pub(crate) unsafe fn mmu_notifier_invalidate_range_end(range: *mut mmu_notifier_range) {
+    let mm = (*range).mm;
+    check!((*mm).locked.is_none(), "sleeps under a page table lock");
+    check!((*mm).invalidations > 0, "an end without a start");
+    (*mm).invalidations -= 1;
+}
