@@ -32,6 +32,9 @@ check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a 
 check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64", TIMES=, DURATION=)
 	@scripts/check-live $(ARCHES)
 
+bench: ## what unmapping costs by either path, in instructions (ARCHES="arm64", REPEATS=3)
+	@scripts/bench $(ARCHES)
+
 shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARCH=)
 	@qemu/run $(ARCH) --interactive
 
@@ -60,4 +63,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-mutants check-live shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-mutants check-live bench shell module toolchain rust-analyzer fmt lint clean distclean

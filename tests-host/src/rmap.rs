@@ -39,5 +39,5 @@ pub(crate) fn rmap_walk<F: FnMut(&Vma, usize) -> bool>(folio: &LockedFolio<'_>, 
 
 /// The kernel's own path: there is none here.
 pub(crate) fn kernel_try_to_unmap(_folio: &LockedFolio<'_>, _flags: u32) {
-    unimplemented!()
+    panic!("the kernel's own path is not modelled")
 }
