@@ -7,8 +7,8 @@
 
 use super::{orders, Spread};
 use crate::observe::mthp;
-use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
-use crate::subject::Family;
+use crate::shape::{self, bytes, Folio, Mapping, Shape, WriteBits};
+use crate::subject::{Family, Subject};
 use crate::trigger::{self, Path, Request};
 use crate::verdict::Stop;
 
@@ -17,7 +17,7 @@ use crate::verdict::Stop;
 enum Sharing {
     /// So many processes, by fork.
     Processes(usize),
-    /// One process, of which a fork took every second page.
+    /// One process, of which a fork took every second page, and went.
     Alternating,
 }
 
@@ -42,9 +42,16 @@ impl Sharing {
             Self::Processes(1) => shape::exclusive(family, order, mapping),
             Self::Processes(n) => shape::forked(family, order, mapping, n),
             Self::Alternating => {
-                shape::mixed(family, order, &|i| i % 2 == 0, WriteBits::Equal, &|_, _| {
-                    Ok(())
-                })
+                let every_second = |i| i % 2 == 0;
+                let ready = |_: &Subject<'_>, _: &Folio| Ok(());
+                let mut shape =
+                    shape::mixed(family, order, &every_second, WriteBits::Equal, &ready)?;
+                // What it shared stays so when it is gone; it would add a VMA for each page.
+                shape.pages.pop();
+                if let Some(child) = shape.subjects.pop() {
+                    child.exit()?;
+                }
+                Ok(shape)
             }
         }
     }
