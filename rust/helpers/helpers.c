@@ -47,10 +47,10 @@
  * Objects that are not exported are reached through a pointer. The headers
  * included from here on use them by the kernel's name.
  */
-static struct mm_struct *anon_ttu_init_mm;
-static spinlock_t *anon_ttu_mmlist_lock;
-struct swap_info_struct *(*anon_ttu_swap_info)[];
-static void *anon_ttu_try_to_unmap_one;
+extern struct mm_struct *anon_ttu_init_mm;
+extern spinlock_t *anon_ttu_mmlist_lock;
+extern struct swap_info_struct *(*anon_ttu_swap_info)[];
+extern void *anon_ttu_try_to_unmap_one;
 #define init_mm (*anon_ttu_init_mm)
 #define mmlist_lock (*anon_ttu_mmlist_lock)
 #define swap_info (*anon_ttu_swap_info)
@@ -63,13 +63,18 @@ static void *anon_ttu_try_to_unmap_one;
 #undef mmlist_lock
 #undef swap_info
 
-#ifdef __BINDGEN__
+#if defined(__BINDGEN__)
 /* Declarations are enough, and functions that nobody declared are meant. */
 #define __anon_ttu_helper
+#elif defined(ANON_TTU_INLINED)
+/* For the Rust code; LLVM would leave them alone for flags that do not matter here. */
+#define __anon_ttu_helper __always_inline
 #else
 #define __anon_ttu_helper __used
 #endif
 
+/* Where helpers are inlined, the object file has only the rest. */
+#ifndef ANON_TTU_SYMBOLS_ONLY
 #include "barrier.c"
 #include "ftrace.c"
 #include "internal.c"
@@ -85,6 +90,11 @@ static void *anon_ttu_try_to_unmap_one;
 #include "swap.c"
 #include "swap_table.c"
 #include "swapops.c"
-#include "symbols.c"
 #include "tlbflush.c"
 #include "userfaultfd_k.c"
+#endif
+
+#include "symbols.c"
+#ifndef ANON_TTU_INLINED
+#include "resolve.c"
+#endif

@@ -7,103 +7,30 @@
  * way. Inline functions of the kernel's headers then link as they are.
  */
 
-#include <linux/kprobes.h>
 #include <linux/static_call.h>
 
 #define ANON_TTU_STATIC_CALL(name) anon_ttu_call_##name
 
+#ifdef ANON_TTU_INLINED
+#define ANON_TTU_CALL(name)						\
+	DECLARE_STATIC_CALL(ANON_TTU_STATIC_CALL(name), name);		\
+	__always_inline
+#else
+#define ANON_TTU_CALL(name)						\
+	DEFINE_STATIC_CALL_NULL(ANON_TTU_STATIC_CALL(name), name);
+#endif
+
 #define DEFINE_FUNC(type, name, params, args)				\
-	DEFINE_STATIC_CALL_NULL(ANON_TTU_STATIC_CALL(name), name);	\
-	type name params						\
+	ANON_TTU_CALL(name) type name params						\
 	{								\
 		return static_call(ANON_TTU_STATIC_CALL(name)) args;	\
 	}
 #define DEFINE_PROC(name, params, args)					\
-	DEFINE_STATIC_CALL_NULL(ANON_TTU_STATIC_CALL(name), name);	\
-	void name params						\
+	ANON_TTU_CALL(name) void name params						\
 	{								\
 		static_call(ANON_TTU_STATIC_CALL(name)) args;		\
 	}
 ANON_TTU_SYMBOLS(DEFINE_FUNC, DEFINE_PROC)
-
-/* A symbol, and what is to reach it: a static call, or a pointer. */
-struct anon_ttu_symbol {
-	const char *name;
-	struct static_call_key *key;
-	void *tramp;
-	void **pointer;
-};
-
-#define CALL_ENTRY(symbol) {						\
-	.name = #symbol,						\
-	.key = &STATIC_CALL_KEY(ANON_TTU_STATIC_CALL(symbol)),		\
-	.tramp = STATIC_CALL_TRAMP_ADDR(ANON_TTU_STATIC_CALL(symbol)),	\
-},
-#define FUNC_ENTRY(type, name, params, args) CALL_ENTRY(name)
-#define PROC_ENTRY(name, params, args) CALL_ENTRY(name)
-#define DATA_ENTRY(symbol) {						\
-	.name = #symbol,						\
-	.pointer = (void **)&anon_ttu_##symbol,				\
-},
-
-static const struct anon_ttu_symbol anon_ttu_symbols[] = {
-	ANON_TTU_SYMBOLS(FUNC_ENTRY, PROC_ENTRY)
-	ANON_TTU_DATA_SYMBOLS(DATA_ENTRY)
-};
-
-/* Not in the table: it is what the others are found with. */
-DEFINE_STATIC_CALL_NULL(anon_ttu_kallsyms_lookup_name, kallsyms_lookup_name);
-
-static int anon_ttu_find_kallsyms(void)
-{
-	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
-	int err = register_kprobe(&kp);
-
-	if (err) {
-		pr_err("kprobe on %s failed: %d\n", kp.symbol_name, err);
-		return err;
-	}
-	static_call_update(anon_ttu_kallsyms_lookup_name, (void *)kp.addr);
-	unregister_kprobe(&kp);
-	return 0;
-}
-
-/*
- * All symbols are looked up before the first one is put to use, so that a
- * kernel which lacks one is left alone.
- */
-int anon_ttu_helper_resolve_symbols(void)
-{
-	unsigned long addr[ARRAY_SIZE(anon_ttu_symbols)];
-	int err, i, missing = 0;
-
-	err = anon_ttu_find_kallsyms();
-	if (err)
-		return err;
-
-	for (i = 0; i < ARRAY_SIZE(anon_ttu_symbols); i++) {
-		const char *name = anon_ttu_symbols[i].name;
-
-		addr[i] = static_call(anon_ttu_kallsyms_lookup_name)(name);
-		if (!addr[i]) {
-			pr_err("symbol not found in this kernel: %s\n", name);
-			missing++;
-		}
-	}
-	if (missing)
-		return -ENOENT;
-
-	for (i = 0; i < ARRAY_SIZE(anon_ttu_symbols); i++) {
-		const struct anon_ttu_symbol *symbol = &anon_ttu_symbols[i];
-
-		if (symbol->pointer)
-			*symbol->pointer = (void *)addr[i];
-		else
-			__static_call_update(symbol->key, symbol->tramp,
-					     (void *)addr[i]);
-	}
-	return 0;
-}
 
 __anon_ttu_helper unsigned long anon_ttu_helper_try_to_unmap_one_address(void)
 {
