@@ -27,6 +27,7 @@
 #include <linux/ftrace.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
+#include <linux/kernel.h>
 #include <linux/leafops.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
@@ -78,6 +79,7 @@ extern void *anon_ttu_try_to_unmap_one;
 #include "barrier.c"
 #include "ftrace.c"
 #include "internal.c"
+#include "kernel.c"
 #include "leafops.c"
 #include "mm.c"
 #include "mmap_lock.c"

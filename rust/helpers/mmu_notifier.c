@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
+__anon_ttu_helper int anon_ttu_helper_mm_has_notifiers(struct mm_struct *mm)
+{
+	return mm_has_notifiers(mm);
+}
+
 __anon_ttu_helper
 void anon_ttu_helper_mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {

@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#ifdef CONFIG_X86
+__anon_ttu_helper pte_t anon_ttu_helper_pte_clear_soft_dirty(pte_t pte)
+{
+	return pte_clear_soft_dirty(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_mkdirty(pte_t pte)
+{
+	return pte_mkdirty(pte);
+}
+
+__anon_ttu_helper pte_t anon_ttu_helper_pte_mkyoung(pte_t pte)
+{
+	return pte_mkyoung(pte);
+}
+
+__anon_ttu_helper bool anon_ttu_helper_pte_young(pte_t pte)
+{
+	return pte_young(pte);
+}
+
+__anon_ttu_helper
+pte_t anon_ttu_helper_ptep_get_and_clear(struct mm_struct *mm, unsigned long addr, pte_t *ptep)
+{
+	return ptep_get_and_clear(mm, addr, ptep);
+}
+#else
 __anon_ttu_helper
 pte_t anon_ttu_helper_get_and_clear_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 					 unsigned int nr)
 {
 	return get_and_clear_ptes(mm, addr, ptep, nr);
 }
+#endif
 
 /* A Xen PV domain sees machine frame numbers in its page tables. */
 __anon_ttu_helper bool anon_ttu_helper_pte_holds_machine_frames(void)
@@ -109,11 +137,6 @@ void anon_ttu_helper_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *p
 			      unsigned int nr)
 {
 	set_ptes(mm, addr, ptep, pte, nr);
-}
-
-__anon_ttu_helper pte_t anon_ttu_helper_pte_clear_soft_dirty(pte_t pte)
-{
-	return pte_clear_soft_dirty(pte);
 }
 
 /* An entry without what the hardware, or contpte, changes by itself. */

@@ -41,8 +41,8 @@ use core::{
 /// - The entries behind the cursor are empty, and nobody else may fill them.
 /// - `pteval` is what the first entry was. Each following one was the same for the next page,
 ///   but for the accessed and dirty bits, which are those of all entries together.
-/// - The pages before the cursor have lost their entries for good, and still count as mapped.
-///   `swap_entries` of them are in swap now.
+/// - The pages before the cursor have lost their entries for good, and still count as mapped. They
+///   are in swap now if `swapped`, all of them.
 #[must_use = "the entries are restored at once when the guard is unused"]
 pub(crate) struct ClearedPtes<'w, 'a> {
     folio: &'a LockedFolio<'a>,
@@ -52,7 +52,7 @@ pub(crate) struct ClearedPtes<'w, 'a> {
     ptep: *mut bindings::pte_t,
     pteval: Pte,
     cursor: Cursor,
-    swap_entries: u32,
+    swapped: bool,
     _walk: PhantomData<&'w bindings::page_vma_mapped_walk>,
 }
 
@@ -81,7 +81,7 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
             ptep: walk.pte,
             pteval,
             cursor: Cursor::new(pages.nr()),
-            swap_entries: 0,
+            swapped: false,
             _walk: PhantomData,
         }
     }
@@ -146,25 +146,24 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
     /// `set_ptes()` cannot do that: it would not advance the swap offset.
     #[inline]
     pub(crate) fn commit_swap(&mut self, nr: BatchLen, swap: Pte, step: SwapStep) {
-        if self.swap_entries == 0 {
+        if !self.swapped {
             // Swapoff must find this mm before there is anything to find in it.
             self.vma.mm().prepare_for_swap_entries();
         }
-        let taken = self.take(nr);
-        self.swap_entries += taken.end - taken.start;
+        self.swapped = true;
         let mut pte = swap;
-        for index in taken {
+        for index in self.cursor.advance(nr) {
             // SAFETY: By the type invariants the entry is empty and ours to fill. set_pte_at()
             // comes down to this for an entry that is not present: nothing has to be flushed,
             // folded or counted for it.
-            unsafe { self.ptep.add(index as usize).write_volatile(pte.0) };
+            unsafe { (&raw mut (*self.ptep.add(index as usize)).pte).write_volatile(pte.0.pte) };
             pte = pte.advance_swp_offset(step, 1);
         }
     }
 
     /// Commits the first entry as one that stands for broken memory.
     pub(crate) fn commit_hwpoison(&mut self, page: Page<'_>) {
-        for index in self.take(BatchLen::ONE) {
+        for index in self.cursor.advance(BatchLen::ONE) {
             // SAFETY: By the type invariants the entry is ours to fill.
             unsafe {
                 bindings::set_pte_at(
@@ -179,18 +178,11 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
 
     /// Commits the next `nr` entries as they are: empty, or with a marker.
     pub(crate) fn commit_empty(&mut self, nr: BatchLen) {
-        self.take(nr);
-    }
-
-    /// Moves the cursor over at most `nr` entries and returns which ones.
-    #[inline]
-    fn take(&mut self, nr: BatchLen) -> Range<u32> {
-        let start = self.cursor.done();
         self.cursor.advance(nr);
-        start..self.cursor.done()
     }
 
     /// Writes back all entries that are not committed.
+    #[inline]
     fn restore(&mut self) {
         let Some(rest) = self.cursor.remaining() else {
             return;
@@ -218,14 +210,15 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
     ///
     /// Mirrors the tail of `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c), once for all
     /// runs of the batch.
+    #[inline]
     fn account(&mut self) {
         let Some(gone) = BatchLen::new(self.cursor.done()) else {
             return;
         };
         let mm = self.vma.mm();
         mm.add_counter(MmCounter::AnonPages, -(gone.get() as isize));
-        if self.swap_entries > 0 {
-            mm.add_counter(MmCounter::SwapEnts, self.swap_entries as isize);
+        if self.swapped {
+            mm.add_counter(MmCounter::SwapEnts, gone.get() as isize);
         }
         let folio = self.folio.as_ptr();
         let nr = gone.get() as i32;

@@ -18,7 +18,8 @@ use core::{
 ///
 /// # Invariants
 ///
-/// `range` is initialised and `mmu_notifier_invalidate_range_start()` was called with it.
+/// `range` is initialised, for an mm that is alive, and `mmu_notifier_invalidate_range_start()` was
+/// called with it if anybody listens.
 #[must_use = "the invalidation ends at once when the guard is unused"]
 pub(crate) struct Invalidation<'a> {
     range: bindings::mmu_notifier_range,
@@ -29,29 +30,61 @@ impl<'a> Invalidation<'a> {
     /// Announces that the entries for `range` of `mm` will be cleared (`MMU_NOTIFY_CLEAR`).
     ///
     /// Context: may sleep; no page table lock may be held.
+    #[inline]
     pub(crate) fn start(mm: &'a Mm, range: Range<usize>) -> Self {
         // As mmu_notifier_range_init() does.
-        let mut this = Self {
-            range: bindings::mmu_notifier_range {
-                mm: mm.as_ptr(),
-                start: range.start,
-                end: range.end,
-                flags: 0,
-                event: bindings::mmu_notifier_event_MMU_NOTIFY_CLEAR,
-                owner: ptr::null_mut(),
-            },
-            _mm: PhantomData,
+        let mut range = bindings::mmu_notifier_range {
+            mm: mm.as_ptr(),
+            start: range.start,
+            end: range.end,
+            flags: 0,
+            event: bindings::mmu_notifier_event_MMU_NOTIFY_CLEAR,
+            owner: ptr::null_mut(),
         };
-        // SAFETY: The range is initialised, and `mm` is alive.
-        unsafe { bindings::mmu_notifier_invalidate_range_start(&mut this.range) };
-        // INVARIANT: Just announced. It has no pointers to itself and may move.
-        this
+        // SAFETY: May sleep, as the caller was told.
+        unsafe { bindings::might_sleep() };
+        if has_listeners(mm) {
+            range = announce(range);
+        }
+        // INVARIANT: Announced to whom there is. Nobody can register while an anon_vma lock of the
+        // mm is held, which is the case until the end (`mm_take_all_locks()`).
+        Self {
+            range,
+            _mm: PhantomData,
+        }
     }
 }
 
+/// Returns whether there is anybody to tell (`mm_has_notifiers()`), or a checker of locks that
+/// wants to know in any case.
+#[inline]
+fn has_listeners(mm: &Mm) -> bool {
+    // SAFETY: The mm is alive.
+    cfg!(CONFIG_LOCKDEP) || unsafe { bindings::mm_has_notifiers(mm.as_ptr()) != 0 }
+}
+
+/// By value: a range that nobody has to be told of never has to be in memory.
+#[cold]
+fn announce(mut range: bindings::mmu_notifier_range) -> bindings::mmu_notifier_range {
+    // SAFETY: The range is initialised, and its mm is alive.
+    unsafe { bindings::mmu_notifier_invalidate_range_start(&mut range) };
+    range
+}
+
+/// As [`announce`].
+#[cold]
+fn announce_end(mut range: bindings::mmu_notifier_range) {
+    // SAFETY: The start was announced with this range, whose mm is still alive.
+    unsafe { bindings::mmu_notifier_invalidate_range_end(&mut range) }
+}
+
 impl Drop for Invalidation<'_> {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the start was announced; `_mm` has kept the mm alive.
-        unsafe { bindings::mmu_notifier_invalidate_range_end(&mut self.range) }
+        // SAFETY: By the type invariants the range is that of an mm that `_mm` has kept alive.
+        let mm = unsafe { Mm::from_raw(self.range.mm) };
+        if has_listeners(mm) {
+            announce_end(self.range);
+        }
     }
 }

@@ -47,7 +47,8 @@ impl<'a> Page<'a> {
         Self {
             // SAFETY: As above.
             page: unsafe { self.page.add(nr as usize) },
-            index: self.index + nr,
+            // No overflow; what the compiler is told of this saves it a check for each page.
+            index: self.index.wrapping_add(nr),
             _folio: PhantomData,
         }
     }

@@ -61,8 +61,38 @@ impl Pte {
         fn swp_mksoft_dirty = pte_swp_mksoft_dirty -> Pte;
         /// `pte_swp_mkuffd()`, for a swap entry.
         fn swp_mkuffd = pte_swp_mkuffd -> Pte;
+        /// `pte_young()`.
+        #[cfg(CONFIG_X86)]
+        fn young = pte_young -> bool;
+        /// `pte_mkyoung()`.
+        #[cfg(CONFIG_X86)]
+        fn mkyoung = pte_mkyoung -> Pte;
+        /// `pte_mkdirty()`.
+        #[cfg(CONFIG_X86)]
+        fn mkdirty = pte_mkdirty -> Pte;
         /// `pte_clear_soft_dirty()`.
+        #[cfg(CONFIG_X86)]
         fn clear_soft_dirty = pte_clear_soft_dirty -> Pte;
+    }
+
+    /// Returns the entry as accessed if `other` is, and as dirty if `other` is.
+    ///
+    /// To `pte_mkdirty()` that stands for a write, so that the entry becomes soft-dirty, too. No
+    /// write has come through one that was not.
+    #[cfg(CONFIG_X86)]
+    #[inline]
+    pub(crate) fn with_young_and_dirty_of(self, other: Self) -> Self {
+        let mut pte = self;
+        if other.dirty() {
+            pte = pte.mkdirty();
+            if !self.soft_dirty() {
+                pte = pte.clear_soft_dirty();
+            }
+        }
+        if other.young() {
+            pte = pte.mkyoung();
+        }
+        pte
     }
 
     /// Returns the page frame number of the page that the entry maps.

@@ -64,7 +64,8 @@ impl<'a> SwapCacheFolio<'a> {
                 .__bindgen_anon_3
                 .swap
         };
-        entry.val += page.index() as usize;
+        // No overflow: the slots of a folio follow each other.
+        entry.val = entry.val.wrapping_add(page.index() as usize);
         SwapEntry(entry)
     }
 

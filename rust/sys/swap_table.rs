@@ -62,7 +62,8 @@ impl<'a> SwapClusterGuard<'a> {
                 }
                 checked = Some(value);
             }
-            slot.set(value.0 + one);
+            // No overflow below the limit.
+            slot.set(value.0.wrapping_add(one));
         }
         true
     }

@@ -9,6 +9,10 @@ use super::{
     bindings,
     cleared::ClearedPtes,
     folio::LockedFolio,
+    mm::{
+        Mm,
+        PAGE_SIZE, //
+    },
     mmu_notifier::Invalidation,
     page::{
         Page,
@@ -24,6 +28,18 @@ use core::{
 };
 use kernel::types::NotThreadSafe;
 
+/// Room for what a [`VmaWalk`] hands to the kernel.
+///
+/// Apart from the walk, so that the rest of that can stay in registers.
+pub(crate) struct WalkMemory(MaybeUninit<bindings::page_vma_mapped_walk>);
+
+impl WalkMemory {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
+
 /// A walk over the entries that map a folio in a VMA.
 ///
 /// Between a call of [`VmaWalk::next`] that found something and the following one, the page table
@@ -34,7 +50,7 @@ use kernel::types::NotThreadSafe;
 /// `pvmw` is initialised for `folio` and `vma`. The page table lock is held, and `pvmw` describes
 /// an entry that maps the folio, if and only if `found` is set.
 pub(crate) struct VmaWalk<'a> {
-    pvmw: bindings::page_vma_mapped_walk,
+    pvmw: &'a mut bindings::page_vma_mapped_walk,
     folio: &'a LockedFolio<'a>,
     vma: &'a Vma,
     found: bool,
@@ -53,26 +69,19 @@ impl<'a> VmaWalk<'a> {
     /// Context: may sleep.
     #[inline]
     pub(crate) fn new(
+        memory: &'a mut WalkMemory,
         folio: &'a LockedFolio<'_>,
         vma: &'a Vma,
         address: usize,
         sync: bool,
     ) -> Self {
         let flags = if sync { bindings::PVMW_SYNC } else { 0 };
-        let mut pvmw = MaybeUninit::uninit();
+        let pvmw = memory.0.as_mut_ptr();
         // SAFETY: `pvmw` has room for the object, and folio and area are alive.
         let (pvmw, end) = unsafe {
-            bindings::page_vma_mapped_walk_init(
-                pvmw.as_mut_ptr(),
-                folio.as_ptr(),
-                vma.as_ptr(),
-                address,
-                flags,
-            );
-            (
-                pvmw.assume_init(),
-                bindings::vma_address_end(pvmw.as_mut_ptr()),
-            )
+            bindings::page_vma_mapped_walk_init(pvmw, folio.as_ptr(), vma.as_ptr(), address, flags);
+            let end = bindings::vma_address_end(pvmw);
+            (memory.0.assume_init_mut(), end)
         };
         // INVARIANT: Just initialised; no lock is held yet.
         Self {
@@ -86,19 +95,21 @@ impl<'a> VmaWalk<'a> {
     }
 
     /// Goes on to the next entry that maps the folio (`page_vma_mapped_walk()`).
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Mapping<'_, 'a>> {
         // SAFETY: By the type invariants `pvmw` is initialised and its lock is as it says.
         // INVARIANT: The function holds the lock if and only if it returns true.
-        self.found = unsafe { bindings::page_vma_mapped_walk(&mut self.pvmw) };
+        self.found = unsafe { bindings::page_vma_mapped_walk(self.pvmw) };
         self.found.then_some(Mapping { walk: self })
     }
 }
 
 impl Drop for VmaWalk<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.found {
             // SAFETY: By the type invariants the page table lock is held, and ours to release.
-            unsafe { bindings::page_vma_mapped_walk_done(&mut self.pvmw) }
+            unsafe { bindings::page_vma_mapped_walk_done(self.pvmw) }
         }
     }
 }
@@ -172,7 +183,7 @@ impl PmdMapping<'_, '_> {
                 walk.pvmw.pmd,
                 false,
             );
-            bindings::page_vma_mapped_walk_restart(&mut walk.pvmw);
+            bindings::page_vma_mapped_walk_restart(walk.pvmw);
         }
         // INVARIANT: The lock was just released.
         walk.found = false;
@@ -207,7 +218,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     fn nr_in_table(&self) -> u32 {
         let left = self.walk.vma.range().end - self.address();
         let in_table = bindings::PMD_SIZE - self.address() % bindings::PMD_SIZE;
-        (left.min(in_table) / super::mm::PAGE_SIZE) as u32
+        (left.min(in_table) / PAGE_SIZE) as u32
     }
 
     /// Reads the entry.
@@ -237,33 +248,23 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     /// Clears this entry and those behind it, `nr` in all, in one go (`get_and_clear_ptes()`).
     ///
     /// The entries must map consecutive pages of the folio from `page` on, and differ in nothing
-    /// else but their accessed and dirty bits; `old` is the first of them as it was read under the
-    /// lock. The guard restores what is not committed. `flush_cache_range()` is not called: it is
+    /// else but their accessed and dirty bits. The guard restores what is not committed. `flush_cache_range()` is not called: it is
     /// empty where caches do not know virtual addresses.
-    pub(crate) fn clear(self, page: Page<'a>, old: Pte, nr: BatchLen) -> ClearedPtes<'w, 'a> {
-        let nr = nr.min(BatchLen::new(self.window(page).nr).unwrap_or(BatchLen::ONE));
+    pub(crate) fn clear(self, page: Page<'a>, nr: BatchLen) -> ClearedPtes<'w, 'a> {
+        let nr = match nr {
+            BatchLen::ONE => nr,
+            nr => nr.min(self.window(page).nr().unwrap_or(BatchLen::ONE)),
+        };
         let walk = self.walk;
         // SAFETY: By the type invariants the lock is held and the pointer is valid; the batch was
         // cut to what this table and the folio have.
-        let mut pteval = Pte(unsafe {
-            bindings::get_and_clear_ptes(
-                walk.vma.mm().as_ptr(),
-                walk.pvmw.address,
-                walk.pvmw.pte,
-                nr.get(),
-            )
-        });
-        // Merging in the dirty bits of the others, x86 calls the first one soft-dirty, too, which
-        // it was not: pte_mkdirty() stands for a write. No write has come through an entry whose
-        // soft-dirty bit is clear.
-        if !old.soft_dirty() {
-            pteval = pteval.clear_soft_dirty();
-        }
+        let pteval =
+            unsafe { get_and_clear_ptes(walk.vma.mm(), walk.pvmw.address, walk.pvmw.pte, nr) };
         // SAFETY: The entries were just cleared, and the walk that holds the lock is lent to the
         // guard. The batch was cut to what the folio has.
         unsafe {
             let pages = Pages::new(page, nr);
-            ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, pages, pteval)
+            ClearedPtes::new(walk.pvmw, walk.folio, walk.vma, pages, pteval)
         }
     }
 
@@ -277,7 +278,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
         // SAFETY: As in `clear()`, for one entry.
         unsafe {
             let pages = Pages::new(page, BatchLen::ONE);
-            ClearedPtes::new(&walk.pvmw, walk.folio, walk.vma, pages, old)
+            ClearedPtes::new(walk.pvmw, walk.folio, walk.vma, pages, old)
         }
     }
 }
@@ -317,6 +318,43 @@ impl PteWindow<'_> {
             Some((Pte(pte), batch_hint(ptep, pte)))
         }
     }
+}
+
+/// Clears entries of consecutive pages, and returns the first one with the accessed and dirty bits
+/// of all (`get_and_clear_ptes()`).
+///
+/// # Safety
+///
+/// The page table lock must be held, and the entries from `ptep` on, which translate `address` and
+/// what follows it, must be present.
+#[inline]
+unsafe fn get_and_clear_ptes(
+    mm: &Mm,
+    address: usize,
+    ptep: *mut bindings::pte_t,
+    nr: BatchLen,
+) -> Pte {
+    // Where no blocks of entries have to be taken apart, the bits are collected first and looked at
+    // once: the kernel's own loop asks for them, and sets them, page by page.
+    #[cfg(CONFIG_X86)]
+    {
+        // SAFETY: By the safety contract.
+        let clear = |index: u32| unsafe {
+            let index = index as usize;
+            bindings::ptep_get_and_clear(mm.as_ptr(), address + index * PAGE_SIZE, ptep.add(index))
+        };
+        let first = clear(0);
+        match nr {
+            BatchLen::ONE => Pte(first),
+            nr => {
+                let all = (1..nr.get()).fold(first.pte, |all, index| all | clear(index).pte);
+                Pte(first).with_young_and_dirty_of(Pte(bindings::pte_t { pte: all }))
+            }
+        }
+    }
+    #[cfg(not(CONFIG_X86))]
+    // SAFETY: By the safety contract.
+    Pte(unsafe { bindings::get_and_clear_ptes(mm.as_ptr(), address, ptep, nr.get()) })
 }
 
 /// `pte_batch_hint()`, which only arm64 has more to say to than one.

@@ -4,7 +4,10 @@
 //!
 //! Plain computation that needs nothing of a kernel but its page size.
 
-use core::num::NonZeroU32;
+use core::{
+    num::NonZeroU32,
+    ops::Range, //
+};
 
 /// The length of a batch, in page table entries: never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,16 +69,16 @@ impl Cursor {
     /// Returns how many entries are left, if any.
     #[inline]
     pub(crate) fn remaining(&self) -> Option<BatchLen> {
-        BatchLen::new(self.len.get() - self.done)
+        BatchLen::new(self.len.get().wrapping_sub(self.done))
     }
 
-    /// Takes the next `nr` entries as done, or as many as are left.
+    /// Takes the next `nr` entries as done, or as many as are left, and returns which.
     #[inline]
-    pub(crate) fn advance(&mut self, nr: BatchLen) {
-        // INVARIANT: No more than what is left is added.
-        if let Some(left) = self.remaining() {
-            self.done += left.min(nr).get();
-        }
+    pub(crate) fn advance(&mut self, nr: BatchLen) -> Range<u32> {
+        let start = self.done;
+        // INVARIANT: Not beyond the end.
+        self.done = start.saturating_add(nr.get()).min(self.len.get());
+        start..self.done
     }
 }
 

@@ -16,7 +16,8 @@ use crate::sys::{
     walk::{
         Level,
         Mapping,
-        VmaWalk, //
+        VmaWalk,
+        WalkMemory, //
     },
 };
 use core::ops::ControlFlow;
@@ -38,7 +39,9 @@ pub(crate) fn try_to_unmap_one(
     mut flags: TtuFlags,
     tally: &mut Tally,
 ) -> bool {
-    let mut walk = VmaWalk::new(folio, vma, address, flags.contains(TtuFlags::SYNC));
+    let mut memory = WalkMemory::new();
+    let sync = flags.contains(TtuFlags::SYNC);
+    let mut walk = VmaWalk::new(&mut memory, folio, vma, address, sync);
     let mut ptes_in_mlocked = 0;
 
     while let Some(mapping) = walk.next() {

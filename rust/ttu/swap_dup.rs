@@ -18,8 +18,10 @@ use crate::sys::{
 #[must_use = "the references are put back at once when the guard is unused"]
 pub(super) struct SwapDup<'a> {
     folio: SwapCacheFolio<'a>,
-    /// The pages whose slots have a reference of ours.
-    held: Option<Pages<'a>>,
+    /// The pages whose slots were given a reference.
+    counted: Option<Pages<'a>>,
+    /// How many of those are kept, from the first one on; the others are ours.
+    kept: u32,
 }
 
 impl<'a> SwapDup<'a> {
@@ -32,34 +34,29 @@ impl<'a> SwapDup<'a> {
         let all = folio.lock_cluster().try_dup(pages);
         Self {
             folio,
-            held: all.then_some(pages),
+            counted: all.then_some(pages),
+            kept: 0,
         }
+    }
+
+    /// Returns the pages whose slots have a reference of ours.
+    #[inline]
+    fn held(&self) -> Option<Pages<'a>> {
+        self.counted.and_then(|pages| pages.behind(self.kept))
     }
 
     /// Makes sure that there is a reference for each page of the next run.
     ///
     /// # Errors
     ///
-    /// [`Stop::SwapDup`] if a slot's count cannot be raised. No count of the run has changed then,
-    /// once this is dropped.
+    /// [`Stop::SwapDup`] if a slot's count cannot be raised. No count of the run has changed then.
     ///
     /// Context: as [`Self::new`].
     #[inline]
     pub(super) fn ensure(&mut self, run: Pages<'a>) -> Result<(), Stop> {
-        match self.held {
-            Some(_) => Ok(()),
-            None => self.count_page_by_page(run),
-        }
-    }
-
-    /// Has the kernel raise the counts, which it can beyond the limit of the table.
-    #[cold]
-    fn count_page_by_page(&mut self, run: Pages<'a>) -> Result<(), Stop> {
-        for index in 0..run.nr().get() {
-            let page = run.get(index).ok_or(Stop::Inconsistent)?;
-            // On failure, dropping the guard puts back those before.
-            self.folio.dup_swap(page).map_err(|_| Stop::SwapDup)?;
-            self.held = BatchLen::new(index + 1).map(|nr| run.front(nr));
+        if self.held().is_none() {
+            self.counted = dup_page_by_page(self.folio, run)?;
+            self.kept = 0;
         }
         Ok(())
     }
@@ -68,17 +65,39 @@ impl<'a> SwapDup<'a> {
     /// written.
     #[inline]
     pub(super) fn keep(&mut self, nr: BatchLen) {
-        self.held = self.held.and_then(|held| held.behind(nr.get()));
+        self.kept = self.kept.saturating_add(nr.get());
     }
 }
 
 impl Drop for SwapDup<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(held) = self.held {
+        if let Some(held) = self.held() {
             put_back(self.folio, held);
         }
     }
+}
+
+/// Has the kernel raise the counts, which it can beyond the limit of the table.
+///
+/// Returns the pages whose counts were raised, all of the run.
+#[cold]
+fn dup_page_by_page<'a>(
+    folio: SwapCacheFolio<'a>,
+    run: Pages<'a>,
+) -> Result<Option<Pages<'a>>, Stop> {
+    // On failure, dropping it puts back those before.
+    let mut dup = SwapDup {
+        folio,
+        counted: None,
+        kept: 0,
+    };
+    for index in 0..run.nr().get() {
+        let page = run.get(index).ok_or(Stop::Inconsistent)?;
+        folio.dup_swap(page).map_err(|_| Stop::SwapDup)?;
+        dup.counted = BatchLen::new(index + 1).map(|nr| run.front(nr));
+    }
+    Ok(dup.counted.take())
 }
 
 #[cold]

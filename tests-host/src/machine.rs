@@ -60,7 +60,6 @@ impl Machine {
         let mut mm = Box::new(mm_struct {
             huge: vec![false; ptes.len() / HPAGE_PMD_NR],
             ptes,
-            mkdirty_sets_soft_dirty: space.x86,
             ..Default::default()
         });
         mm.tlb.defer = space.defer;

@@ -42,7 +42,6 @@ pub(crate) struct Space {
     /// Mapped by a PMD, if the folio is large enough.
     pub(crate) huge: bool,
     pub(crate) contpte: Option<usize>,
-    pub(crate) x86: bool,
     pub(crate) defer: bool,
     pub(crate) tlb_flush_batched: i32,
 }
@@ -96,6 +95,12 @@ fn mask() -> impl Strategy<Value = u64> {
     prop_oneof![3 => Just(0), 1 => Just(!0), 2 => bits::u64::ANY]
 }
 
+/// The length of contpte blocks, which only arm64 has.
+fn blocks() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![Just(None), Just(Some(16)), Just(Some(4))]
+        .prop_map(|block| block.filter(|_| cfg!(CONFIG_ARM64)))
+}
+
 prop_compose! {
     fn space()(
         place in prop_oneof![
@@ -110,13 +115,12 @@ prop_compose! {
         rows in prop::collection::vec((row_length(), kind(), flags()), 1..6),
         (accessed, dirty) in (mask(), mask()),
         huge in prop::bool::weighted(0.3),
-        contpte in option::of(prop_oneof![Just(16usize), Just(4usize)]),
-        x86 in any::<bool>(),
+        contpte in blocks(),
         defer in any::<bool>(),
         tlb_flush_batched in prop_oneof![Just(0), Just((5 << 16) | 16383), Just((5 << 16) | 16384)],
     ) -> Space {
         Space {
-            place, cuts, vma_flags, rows, accessed, dirty, huge, contpte, x86, defer,
+            place, cuts, vma_flags, rows, accessed, dirty, huge, contpte, defer,
             tlb_flush_batched,
         }
     }

@@ -43,8 +43,6 @@ pub(crate) struct mm_struct {
     /// Invalidations that were announced, and not their end.
     pub(crate) invalidations: u32,
     pub(crate) tlb: Tlb,
-    /// As on x86: merging a dirty bit sets the soft-dirty bit.
-    pub(crate) mkdirty_sets_soft_dirty: bool,
     /// Entries in a contpte block, if there are such.
     pub(crate) contpte: Option<usize>,
     /// Entries that the last hint was about.

@@ -288,5 +288,8 @@ pub(crate) unsafe fn ClearPageAnonExclusive(page: *mut page, nr: u32) {
     }
     let folio = &mut *page.sub(first).cast::<folio>();
     check!(folio.unfenced.is_empty(), "no barrier behind a run");
-    folio.unfenced = first..first + nr as usize;
+    // On x86, clearing a bit of a page that others see is a barrier by itself.
+    if cfg!(CONFIG_ARM64) {
+        folio.unfenced = first..first + nr as usize;
+    }
 }

@@ -134,8 +134,25 @@ pub(crate) unsafe fn pte_advance_pfn(pte: pte_t, nr: usize) -> pte_t {
     }
 }
 
+#[cfg(CONFIG_X86)]
 pub(crate) unsafe fn pte_clear_soft_dirty(pte: pte_t) -> pte_t {
     pte.without(SOFT_DIRTY)
+}
+
+#[cfg(CONFIG_X86)]
+pub(crate) unsafe fn pte_young(pte: pte_t) -> bool {
+    pte.has(ACCESSED)
+}
+
+#[cfg(CONFIG_X86)]
+pub(crate) unsafe fn pte_mkyoung(pte: pte_t) -> pte_t {
+    pte.with(ACCESSED)
+}
+
+/// Stands for a write, on x86.
+#[cfg(CONFIG_X86)]
+pub(crate) unsafe fn pte_mkdirty(pte: pte_t) -> pte_t {
+    pte.with(DIRTY | SOFT_DIRTY)
 }
 
 pub(crate) unsafe fn pte_batch_mask() -> pteval_t {

@@ -3,7 +3,7 @@
 //! Reading and writing entries in a page table.
 
 use super::{
-    mm::{mm_struct, vm_area_struct, PAGE_SIZE},
+    mm::{mm_struct, vm_area_struct},
     pages::{folio, page, pages_from, PG_ANON_EXCLUSIVE},
     pte::*,
     rmap::WALKED,
@@ -107,34 +107,43 @@ impl mm_struct {
     }
 }
 
+#[cfg(CONFIG_X86)]
+pub(crate) unsafe fn ptep_get_and_clear(
+    mm: *mut mm_struct,
+    address: usize,
+    ptep: *mut pte_t,
+) -> pte_t {
+    clear(mm, address, ptep)
+}
+
+#[cfg(CONFIG_ARM64)]
 pub(crate) unsafe fn get_and_clear_ptes(
     mm: *mut mm_struct,
     address: usize,
     ptep: *mut pte_t,
     nr: u32,
 ) -> pte_t {
+    (*mm).unfold((*mm).place(ptep, nr as usize), nr as usize);
+    let mut merged = pte_t::default();
+    for index in 0..nr as usize {
+        let address = address + index * super::mm::PAGE_SIZE;
+        let pte = clear(mm, address, ptep.add(index)).without(CONT);
+        let bits = if index == 0 { u64::MAX } else { DIRTY | ACCESSED };
+        merged = merged.with(pte.pte & bits);
+    }
+    merged
+}
+
+unsafe fn clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) -> pte_t {
     let (mm_walked, folio) = walked();
     check_eq!(&raw const *mm_walked, mm.cast_const(), "another mm");
-    let place = (*mm).place(ptep, nr as usize);
+    let place = (*mm).place(ptep, 1);
     check_eq!(address, mm_struct::address_of(place), "another address");
-    (*mm).unfold(place, nr as usize);
-    let quirk = (*mm).mkdirty_sets_soft_dirty;
-    let entries = &mut (&mut (*mm).raw)[place..place + nr as usize];
-    let mut merged = entries[0].without(CONT);
-    for (index, entry) in entries.iter_mut().enumerate() {
-        check!(entry.has(PRESENT), "an entry is cleared that is not there");
-        if index > 0 && entry.has(DIRTY) {
-            merged = merged.with(if quirk { DIRTY | SOFT_DIRTY } else { DIRTY });
-        }
-        merged = merged.with(entry.pte & ACCESSED);
-        *entry = pte_t::default();
-    }
+    let old = std::mem::take(&mut (&mut (*mm).raw)[place]);
+    check!(old.has(PRESENT), "an entry is cleared that is not there");
     folio.barrier = false;
-    (*mm)
-        .tlb
-        .unflushed
-        .push(address..address + nr as usize * PAGE_SIZE);
-    merged
+    (*mm).tlb.cleared(address);
+    old
 }
 
 pub(crate) unsafe fn pte_clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) {

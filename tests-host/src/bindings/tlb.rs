@@ -3,7 +3,7 @@
 //! What CPUs may still have cached, and secondary MMUs.
 
 use super::{
-    mm::{mm_struct, vm_area_struct},
+    mm::{mm_struct, vm_area_struct, PAGE_SIZE},
     pte::{pte_t, PRESENT},
 };
 use core::{cell::UnsafeCell, ffi::c_void, ops::Range};
@@ -20,6 +20,14 @@ pub(crate) struct Tlb {
 }
 
 impl Tlb {
+    /// A page was unmapped; those that follow each other make one range.
+    pub(crate) fn cleared(&mut self, address: usize) {
+        match self.unflushed.last_mut() {
+            Some(last) if last.end == address => last.end += PAGE_SIZE,
+            _ => self.unflushed.push(address..address + PAGE_SIZE),
+        }
+    }
+
     fn done(&mut self, range: Range<usize>) {
         let before = self.unflushed.len();
         self.unflushed.retain(|unflushed| *unflushed != range);
@@ -89,6 +97,7 @@ pub(crate) unsafe fn flush_tlb_range(vma: *mut vm_area_struct, start: usize, end
 pub(crate) const mmu_notifier_event_MMU_NOTIFY_CLEAR: u32 = 1;
 
 /// An invalidation of secondary MMUs.
+#[derive(Clone, Copy)]
 pub(crate) struct mmu_notifier_range {
     pub(crate) mm: *mut mm_struct,
     pub(crate) start: usize,
@@ -96,6 +105,13 @@ pub(crate) struct mmu_notifier_range {
     pub(crate) flags: u32,
     pub(crate) event: u32,
     pub(crate) owner: *mut c_void,
+}
+
+pub(crate) unsafe fn might_sleep() {}
+
+/// Somebody always listens, so that each start and end is seen.
+pub(crate) unsafe fn mm_has_notifiers(_mm: *mut mm_struct) -> i32 {
+    1
 }
 
 pub(crate) unsafe fn mmu_notifier_invalidate_range_start(range: *mut mmu_notifier_range) {
