@@ -15,6 +15,7 @@ pub mod ktap;
 pub mod live;
 pub mod observe;
 pub mod pressure;
+pub mod random;
 pub mod runner;
 pub mod scenario;
 pub mod shape;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::knobs::{Quiet, Saved};
+use crate::knobs::{self, Quiet, Saved};
 use crate::ktap::{Ktap, Outcome};
 use crate::observe::mthp;
 use crate::shape::whole;
@@ -48,22 +48,47 @@ impl Test {
     }
 }
 
-/// Runs the tests and prints KTAP; true if nothing failed. With `first_failure` it stops there.
-pub fn run(tests: &[Test], first_failure: bool) -> bool {
-    let _quiet = Quiet::new().map_err(|e| println!("# {e}"));
-    let saved = Saved::save();
-    mthp::open();
-    whole::find_out();
-    println!("# large folios are swapped whole: {:?}", whole::swapped());
-    saved.restore().iter().for_each(|l| println!("# {l}"));
-    let mut ktap = Ktap::begin(tests.len());
-    for test in tests {
+/// The settings of this machine while tests run.
+pub struct Session {
+    saved: Saved,
+    _quiet: Option<Quiet>,
+}
+
+impl Session {
+    /// Makes them, and finds out what this kernel can do.
+    pub fn begin() -> Self {
+        let quiet = Quiet::new().map_err(|e| println!("# {e}")).ok();
+        let saved = Saved::save();
+        mthp::open();
+        whole::find_out();
+        println!("# large folios are swapped whole: {:?}", whole::swapped());
+        saved.restore().iter().for_each(|l| println!("# {l}"));
+        // From now on, not a line in the kernel's log each time that the lists are emptied.
+        let _ = knobs::write("/proc/sys/vm/drop_caches", "4");
+        Session {
+            saved,
+            _quiet: quiet,
+        }
+    }
+
+    /// Runs a test: how it ended, and its diagnostics.
+    pub fn judge(&self, test: &Test) -> (Outcome, Vec<String>) {
         let (mut outcome, mut lines) = run_one(test);
-        let left = saved.restore();
+        let left = self.saved.restore();
         if !left.is_empty() {
             outcome = Outcome::NotOk;
             lines.extend(left);
         }
+        (outcome, lines)
+    }
+}
+
+/// Runs the tests and prints KTAP; true if nothing failed. With `first_failure` it stops there.
+pub fn run(tests: &[Test], first_failure: bool) -> bool {
+    let session = Session::begin();
+    let mut ktap = Ktap::begin(tests.len());
+    for test in tests {
+        let (outcome, lines) = session.judge(test);
         let failed = matches!(outcome, Outcome::NotOk);
         ktap.result(&test.name, outcome, &lines);
         if failed && first_failure {

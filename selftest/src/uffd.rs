@@ -24,6 +24,13 @@ pub struct Uffd {
 impl Uffd {
     /// Registers memory of a subject for write protection.
     pub fn register(subject: &Subject<'_>, address: u64, len: u64) -> Result<Self, Stop> {
+        let uffd = Self::open(subject)?;
+        uffd.add(subject, address, len)?;
+        Ok(uffd)
+    }
+
+    /// Opens one that has no memory yet.
+    pub fn open(subject: &Subject<'_>) -> Result<Self, Stop> {
         let no = |e: std::io::Error| Stop::Skip(format!("no userfaultfd: {e}"));
         let flags = libc::O_CLOEXEC as u64;
         let fd = subject.syscall(libc::SYS_userfaultfd, [flags, 0, 0, 0, 0, 0])?;
@@ -31,14 +38,16 @@ impl Uffd {
             fd: fd.map_err(no)?,
         };
         uffd.ioctl(subject, UFFDIO_API, &[UFFD_API, 0, 0])?;
-        uffd.ioctl(
-            subject,
-            UFFDIO_REGISTER,
-            &[address, len, UFFDIO_REGISTER_MODE_WP, 0],
-        )?;
+        Ok(uffd)
+    }
+
+    /// Registers memory, which may be registered already.
+    pub fn add(&self, subject: &Subject<'_>, address: u64, len: u64) -> Result<(), Stop> {
+        let words = [address, len, UFFDIO_REGISTER_MODE_WP, 0];
+        self.ioctl(subject, UFFDIO_REGISTER, &words)?;
         match subject.passed(4)[3] & IOCTL_WRITEPROTECT {
             0 => Err(Stop::Skip("no write protection by userfaultfd".into())),
-            _ => Ok(uffd),
+            _ => Ok(()),
         }
     }
 

@@ -29,14 +29,28 @@ pub fn note(
     now: &Snapshot,
 ) {
     let slot = first_slot(now);
+    note_rows(facts, step, then, now, &|k| {
+        let pages = row(&now.processes[k].pages, folio, slot);
+        match frames {
+            true => pages,
+            false => pages.replace('C', "X").replace('c', "s"),
+        }
+    });
+}
+
+/// As `note()`, with what the caller says of the pages of process `k`.
+pub fn note_rows(
+    facts: &mut Facts,
+    step: &str,
+    then: &Snapshot,
+    now: &Snapshot,
+    rows: &dyn Fn(usize) -> String,
+) {
     let mut say = |key: String, value: String| {
         facts.insert(format!("{step}: {key}"), value);
     };
     for (k, (process, was)) in now.processes.iter().zip(&then.processes).enumerate() {
-        let mut pages = row(&process.pages, folio, slot);
-        if !frames {
-            pages = pages.replace('C', "X").replace('c', "s");
-        }
+        let pages = rows(k);
         say(format!("process {k} pages"), pages);
         say(
             format!("process {k} pagemap flags"),
@@ -97,20 +111,27 @@ pub fn first_slot(now: &Snapshot) -> Option<u64> {
 /// another frame (a copy, or read from swap); `.` in its swap slot; `!` in another slot; `_` hole. Long rows
 /// say how often each character repeats.
 pub fn row(pages: &[Entry], folio: &Folio, slot: Option<u64>) -> String {
-    let letter = |(i, e): (usize, &Entry)| {
-        let home = e.pfn() == Some(folio.pfn + i as u64);
-        match (e.present(), home, e.mapped_once()) {
-            (true, true, true) => 'X',
-            (true, true, false) => 's',
-            (true, false, true) => 'C',
-            (true, false, false) => 'c',
-            (false, ..) if !e.swapped() => '_',
-            _ if e.swap_offset() == slot.map(|s| s + i as u64) => '.',
-            _ => '!',
-        }
-    };
-    let letters = pages.iter().enumerate().map(letter);
-    match pages.len() {
+    let letters = pages.iter().enumerate();
+    letters_of(letters.map(|(i, e)| letter(i, *e, folio, slot)))
+}
+
+/// The character of page `i`.
+pub fn letter(i: usize, e: Entry, folio: &Folio, slot: Option<u64>) -> char {
+    let home = e.pfn() == Some(folio.pfn + i as u64);
+    match (e.present(), home, e.mapped_once()) {
+        (true, true, true) => 'X',
+        (true, true, false) => 's',
+        (true, false, true) => 'C',
+        (true, false, false) => 'c',
+        (false, ..) if !e.swapped() => '_',
+        _ if e.swap_offset() == slot.map(|s| s + i as u64) => '.',
+        _ => '!',
+    }
+}
+
+/// A row of one character a page.
+pub fn letters_of(letters: impl ExactSizeIterator<Item = char>) -> String {
+    match letters.len() {
         0..=64 => letters.collect(),
         _ => packed(letters.map(String::from)),
     }

@@ -16,6 +16,7 @@ pub mod mlock;
 pub mod mte;
 pub mod partial;
 pub mod pinned;
+pub mod random;
 pub mod ranges;
 pub mod refused;
 pub mod requests;
@@ -75,7 +76,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 21] = [
+pub const GROUPS: [Group; 22] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -103,6 +104,7 @@ pub const GROUPS: [Group; 21] = [
         options: "--swap zram",
         ..group("zram", exclusive::few)
     },
+    group("random", random::tests),
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {

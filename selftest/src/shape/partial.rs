@@ -162,7 +162,7 @@ impl Shape<'_> {
 
     /// An address with room for the folio around it, `pages` pages behind (or in front of) the
     /// border of two page tables.
-    fn room(&self, pages: isize) -> Result<u64, Stop> {
+    pub fn room(&self, pages: isize) -> Result<u64, Stop> {
         let table = bytes(1 << mthp::pmd_order());
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let around = self.subjects[0].map(4 * table, libc::PROT_NONE, flags, -1)?;
@@ -171,7 +171,7 @@ impl Shape<'_> {
     }
 
     /// Moves pages of the first process to an address that is mapped.
-    fn move_to(&mut self, pages: &Range<usize>, to: u64) -> Result<(), Stop> {
+    pub fn move_to(&mut self, pages: &Range<usize>, to: u64) -> Result<(), Stop> {
         let (at, len) = self.folio.span(pages);
         self.subjects[0].remap(at, len, to)?;
         self.moved.push((pages.clone(), to));

@@ -56,8 +56,12 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
     }
 }
 
-/// The word that belongs at `address` in the pattern of `seed`: another for each address and seed.
+/// The word that belongs at `address` in the pattern of `seed`: another for each address and seed,
+/// but always zero for seed 0.
 fn pattern(address: u64, seed: u64) -> u64 {
+    if seed == 0 {
+        return 0;
+    }
     let x = (address ^ (seed << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x ^ (x >> 32)
 }
