@@ -32,6 +32,9 @@ check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a 
 check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64", TIMES=, DURATION=)
 	@scripts/check-live $(ARCHES)
 
+fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: PLAN="..."
+	@LIMIT='$(SECONDS)' SEED='$(SEED)' PLAN='$(PLAN)' scripts/fuzz
+
 bench: ## what unmapping costs by either path, in instructions (ARCHES="arm64", REPEATS=3)
 	@scripts/bench $(ARCHES)
 
@@ -63,4 +66,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-mutants check-live bench shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-mutants check-live fuzz bench shell module toolchain rust-analyzer fmt lint clean distclean
