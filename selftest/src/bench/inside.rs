@@ -1,100 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one `try_to_unmap()` costs per page of a folio.
+//! What one `try_to_unmap()` costs.
 //!
 //! Each measurement is one request on a folio just made. The module reads the clock right before
-//! and after the call; where the clock counts instructions (`qemu/run --icount`), so does this.
+//! and after the call. The first folio of a cell goes all the way that those of the tests go: only
+//! if all is as it must be there, of that order, exclusive or not, the others are measured.
 
-use super::{orders, Spread};
+use super::case::Case;
+use super::cell::Sample;
+use super::{order_of, Cell, Choice};
 use crate::observe::mthp;
-use crate::shape::{self, bytes, Folio, Mapping, Shape, WriteBits};
-use crate::subject::{Family, Subject};
+use crate::scenario::course::{self, Plan, Via};
+use crate::shape::{whole, Mapping};
+use crate::subject::Family;
 use crate::trigger::{self, Path, Request};
-use crate::verdict::Stop;
+use crate::verdict::{Checks, Stop};
 
-/// Who maps the folio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sharing {
-    /// So many processes, by fork.
-    Processes(usize),
-    /// One process, of which a fork took every second page, and went.
-    Alternating,
-}
-
-impl Sharing {
-    const ALL: [Self; 4] = [
-        Self::Processes(1),
-        Self::Processes(2),
-        Self::Processes(8),
-        Self::Alternating,
-    ];
-
-    fn name(self) -> String {
-        match self {
-            Self::Processes(1) => "exclusive".into(),
-            Self::Processes(n) => format!("shared by {n}"),
-            Self::Alternating => "alternating".into(),
-        }
-    }
-
-    fn make(self, family: &Family, order: u32, mapping: Mapping) -> Result<Shape<'_>, Stop> {
-        match self {
-            Self::Processes(1) => shape::exclusive(family, order, mapping),
-            Self::Processes(n) => shape::forked(family, order, mapping, n),
-            Self::Alternating => {
-                let every_second = |i| i % 2 == 0;
-                let ready = |_: &Subject<'_>, _: &Folio| Ok(());
-                let mut shape =
-                    shape::mixed(family, order, &every_second, WriteBits::Equal, &ready)?;
-                // What it shared stays so when it is gone; it would add a VMA for each page.
-                shape.pages.pop();
-                if let Some(child) = shape.subjects.pop() {
-                    child.exit()?;
+/// Fills all cells that were chosen.
+pub fn run(choice: &Choice) -> bool {
+    let mut good = true;
+    for &case in &choice.cases {
+        for &kib in &choice.sizes {
+            for &mapping in mappings(case, kib) {
+                for &path in &choice.paths {
+                    let cell = Cell {
+                        what: "inside",
+                        case,
+                        kib,
+                        mapping,
+                        path,
+                    };
+                    good &= fill(&cell, choice.repeats);
                 }
-                Ok(shape)
             }
         }
     }
+    good
 }
 
-/// Measures all and prints a table.
-pub fn run(repeats: usize) -> Result<(), Stop> {
-    println!("sharing       kB mapped by  path        ns/page  (least .. most)");
-    for sharing in Sharing::ALL {
-        for order in orders() {
-            let mapping = match order == mthp::pmd_order() && sharing != Sharing::Alternating {
-                true => Mapping::Pmd,
-                false => Mapping::Pte,
-            };
-            if order == 0 && sharing == Sharing::Alternating {
-                continue;
-            }
-            for path in Path::BOTH {
-                let spread = Spread::of(repeats, &|| once(sharing, order, mapping, path))?;
-                println!(
-                    "{:12} {:4} {mapping:?}        {:8} {spread}",
-                    sharing.name(),
-                    bytes(1 << order) / 1024,
-                    path.to_string(),
-                );
-            }
-        }
+/// The ways in which a page table maps such a folio.
+fn mappings(case: Case, kib: usize) -> &'static [Mapping] {
+    match order_of(kib) {
+        Ok(0) if case.by_page() => &[],
+        Ok(order) if order == mthp::pmd_order() && !case.by_page() => &[Mapping::Pte, Mapping::Pmd],
+        _ => &[Mapping::Pte],
     }
-    Ok(())
 }
 
-/// Nanoseconds per page of one unmap.
-fn once(sharing: Sharing, order: u32, mapping: Mapping, path: Path) -> Result<f64, Stop> {
-    let family = Family::new(8)?;
-    let mut shape = sharing.make(&family, order, mapping)?;
-    let request = Request::new(shape.subjects[0].pid, shape.folio.address, path);
+fn fill(cell: &Cell, repeats: usize) -> bool {
+    match order_of(cell.kib) {
+        Ok(order) => cell.fill(repeats, &|| prove(cell, order), &|| once(cell, order)),
+        Err(stop) => cell.refuse(&stop),
+    }
+}
+
+fn plan(path: Path) -> Plan {
+    Plan {
+        via: Via::Module(path),
+        reclaim: false,
+        offset: 0,
+    }
+}
+
+/// Unmaps such a folio as the tests do.
+fn prove(cell: &Cell, order: u32) -> Result<(), Stop> {
+    whole::must_be_swapped(order)?;
+    let family = Family::new(cell.case.processes() + 1)?;
+    let mut checks = Checks::default();
+    let make = || cell.case.make(&family, order, cell.mapping);
+    let done = course::run(&mut checks, &plan(cell.path), &make);
+    first_broken(&checks).and(done.map(drop))
+}
+
+/// Unmaps one folio.
+fn once(cell: &Cell, order: u32) -> Result<Sample, Stop> {
+    let family = Family::new(cell.case.processes() + 1)?;
+    let mut shape = cell.case.make(&family, order, cell.mapping)?;
+    let request = Request::new(shape.subjects[0].pid, shape.folio.address, cell.path);
     let answer = trigger::request(&request)?;
-    let ns = answer.report.number("unmap_ns");
-    let ns = ns
-        .filter(|_| answer.errno == 0)
-        .ok_or_else(|| Stop::Fail(format!("the request failed with errno {}", answer.errno)))?;
+    let mut checks = Checks::default();
+    course::check_report(&mut checks, &shape, &plan(cell.path), &answer);
+    first_broken(&checks)?;
     for subject in shape.subjects.drain(..) {
         subject.exit()?;
     }
-    Ok(ns as f64 / shape.folio.pages as f64)
+    match ["unmap_ns", "unmapped"].map(|key| answer.report.number(key)) {
+        [Some(ns), Some(entries)] => Ok(Sample { ns, entries }),
+        _ => Err(Stop::Fail("the report has no unmap_ns".into())),
+    }
+}
+
+fn first_broken(checks: &Checks) -> Result<(), Stop> {
+    match checks.broken().first() {
+        Some(broken) => Err(Stop::Fail(broken.clone())),
+        None => Ok(()),
+    }
 }

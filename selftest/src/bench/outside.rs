@@ -1,58 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one `madvise(MADV_PAGEOUT)` of a lot of memory costs per page, live mode off and on.
+//! What one `madvise(MADV_PAGEOUT)` of a lot of memory costs, live mode off and on.
 //!
 //! All of reclaim is in it, writing to the swap device as well. The counters of the folio size
-//! have to say that each folio had it and went out whole.
+//! have to say that each folio had it and went out whole, and those of live mode whose path took
+//! it, in how many runs.
 
-use std::path::Path;
 use std::time::Instant;
 
-use super::{orders, Spread};
+use super::case::Case;
+use super::cell::Sample;
+use super::{loaded, order_of, Cell, Choice};
 use crate::knobs;
-use crate::live;
-use crate::observe::System;
-use crate::shape::{bytes, folio};
+use crate::live::{self, Since};
+use crate::observe::{mthp, System};
+use crate::shape::{bytes, folio, Mapping};
 use crate::subject::Family;
 use crate::sys::page_size;
-use crate::verdict::Stop;
+use crate::trigger::Path;
+use crate::verdict::{Checks, Stop};
 
 /// How much memory, in bytes.
-const LEN: u64 = 32 << 20;
+const LEN: u64 = 8 << 20;
 
-/// Measures all and prints a table. Without the module, there is one row for each size.
-pub fn run(repeats: usize) -> Result<(), Stop> {
-    let loaded = Path::new(live::LIVE).exists();
-    println!("MADV_PAGEOUT of {} MiB", LEN >> 20);
-    println!("   kB live          ns/page  (least .. most)");
-    // The RAM disk gets its memory when it is first written to.
-    Spread::of(2, &|| once(0))?;
-    for order in orders() {
-        let modes: &[Option<bool>] = match loaded {
-            true => &[Some(false), Some(true)],
-            false => &[None],
-        };
-        for mode in modes {
-            if let Some(on) = *mode {
-                live::set(on)?;
+/// Fills all cells that were chosen. Without the module, the kernel's path is the only one.
+pub fn run(choice: &Choice) -> Result<bool, Stop> {
+    let mut good = true;
+    for &case in &choice.cases {
+        for &kib in &choice.sizes {
+            for &path in &choice.paths {
+                if loaded() {
+                    live::set(path == Path::Batched)?;
+                } else if path == Path::Batched {
+                    continue;
+                }
+                good &= fill(case, kib, path, choice.repeats);
             }
-            let spread = Spread::of(repeats, &|| once(order))?;
-            let name = match mode {
-                None => "(no module)",
-                Some(false) => "off",
-                Some(true) => "on",
-            };
-            println!("{:5} {name:11} {spread}", bytes(1 << order) / 1024);
         }
     }
-    if loaded {
+    if loaded() {
         live::set(false)?;
     }
-    Ok(())
+    Ok(good)
 }
 
-fn once(order: u32) -> Result<f64, Stop> {
-    let family = Family::new(1)?;
+fn fill(case: Case, kib: usize, path: Path, repeats: usize) -> bool {
+    let order = order_of(kib);
+    let by_pmd = matches!(order, Ok(n) if n == mthp::pmd_order()) && !case.by_page();
+    let cell = Cell {
+        what: "outside",
+        case,
+        kib,
+        mapping: if by_pmd { Mapping::Pmd } else { Mapping::Pte },
+        path,
+    };
+    match order {
+        Ok(0) if case.by_page() => true,
+        Ok(order) => cell.fill(repeats, &|| once(case, order, path).map(drop), &|| {
+            once(case, order, path)
+        }),
+        Err(stop) => cell.refuse(&stop),
+    }
+}
+
+fn once(case: Case, order: u32, path: Path) -> Result<Sample, Stop> {
+    let family = Family::new(case.processes() + 1)?;
     let subject = family.spawn()?;
     let at = folio::reserve(&subject, LEN, libc::MAP_PRIVATE)?;
     let size = bytes(1 << order);
@@ -61,8 +73,11 @@ fn once(order: u32) -> Result<f64, Stop> {
     subject.protect(at, LEN, libc::PROT_READ | libc::PROT_WRITE)?;
     subject.madvise(at, LEN, libc::MADV_HUGEPAGE)?;
     subject.fill(at, LEN, folio::SEED)?;
+    subject.large_folios(false)?;
+    let others = case.make_many(&subject, at, LEN, size)?;
     folio::drain_lists()?;
 
+    let since = loaded().then(Since::now).transpose()?;
     let before = System::take()?;
     let start = Instant::now();
     subject.madvise(at, LEN, libc::MADV_PAGEOUT)?;
@@ -70,17 +85,42 @@ fn once(order: u32) -> Result<f64, Stop> {
     let after = System::take()?;
 
     let pages = LEN / page_size() as u64;
+    let folios = LEN / size;
     let counter = format!("{}kB/swpout", size / 1024);
     let (moved, want) = match order {
         0 => (after.moved(&before, "pswpout"), pages),
-        _ => (after.moved(&before, &counter), LEN / size),
+        _ => (after.moved(&before, &counter), folios),
     };
     if moved != want as i64 {
-        return Err(Stop::Fail(format!(
-            "{moved} of {want} folios of {} kB were swapped out whole",
+        return Err(Stop::Skip(format!(
+            "{moved} of {want} folios of {} KiB were swapped out whole",
             size / 1024
         )));
     }
+    if let Some(since) = since {
+        let ours = match path {
+            Path::Batched if order > 0 => folios,
+            _ => 0,
+        };
+        let mut checks = Checks::default();
+        since.check(
+            &mut checks,
+            &[
+                ("live_folios", ours),
+                ("batches", ours),
+                ("runs", ours * case.runs(1 << order)),
+            ],
+        )?;
+        if let Some(broken) = checks.broken().first() {
+            return Err(Stop::Fail(broken.clone()));
+        }
+    }
+    for process in others {
+        process.exit()?;
+    }
     subject.exit()?;
-    Ok(took.as_nanos() as f64 / pages as f64)
+    Ok(Sample {
+        ns: took.as_nanos() as u64,
+        entries: pages,
+    })
 }

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measures what unmapping costs, by the kernel's path and by the module's.
+//! Measures what unmapping costs, by the kernel's path and by the module's, and prints a line of
+//! JSON for each cell of the grid.
 //!
-//! `bench inside [REPEATS]`: one `try_to_unmap()`, for each folio size and way of sharing.
-//! `bench outside [REPEATS]`: one `madvise(MADV_PAGEOUT)`, for each folio size.
+//! `inside` is one `try_to_unmap()`, `outside` one `madvise(MADV_PAGEOUT)`.
 
 use std::process::ExitCode;
 
-use anon_ttu_selftest::bench;
+use anon_ttu_selftest::bench::{self, Choice};
 
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let what = args.next();
-    let repeats = args.next().map_or(Ok(5), |n| n.parse());
-    let done = match (what.as_deref(), repeats) {
-        (Some("inside"), Ok(repeats)) => bench::inside(repeats),
-        (Some("outside"), Ok(repeats)) => bench::outside(repeats),
-        _ => {
-            eprintln!("usage: bench inside|outside [REPEATS]");
+    let choice = match Choice::parse(std::env::args().skip(1)) {
+        Ok(choice) => choice,
+        Err(odd) => {
+            eprintln!("bench: what is '{odd}'?");
+            eprintln!("usage: bench [inside] [outside] [repeats=N] [sizes=4,64,...]");
+            eprintln!("             [cases=exclusive,shared2,shared8,alternating,half] [paths=kernel,batched]");
             return ExitCode::from(2);
         }
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match bench::run(&choice) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(stop) => {
-            println!("The measurement could not go on: {stop:?}");
+            eprintln!("bench: {stop:?}");
             ExitCode::FAILURE
         }
     }

@@ -19,7 +19,8 @@ use crate::verdict::{Checks, Stop};
 use content::{check_back, check_written};
 pub use content::{check_own_writes, read_back, write_all};
 pub use gone::check_gone;
-use unmapped::{check_live, check_report, check_unmapped};
+pub use unmapped::check_report;
+use unmapped::{check_live, check_unmapped};
 
 /// Who unmaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
