@@ -35,8 +35,11 @@ check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64"
 fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: PLAN="..."
 	@LIMIT='$(SECONDS)' SEED='$(SEED)' PLAN='$(PLAN)' scripts/fuzz
 
-bench: ## what unmapping costs by either path, in instructions (ARCHES="arm64", REPEATS=3)
+bench: ## what unmapping costs by either path: tables, JSON and plots (ARCHES=, SIZES=, CASES=, OUT=)
 	@scripts/bench $(ARCHES)
+
+bench-compare: ## two results of make bench side by side (A=old.json B=new.json)
+	@scripts/bench-compare "$(A)" "$(B)"
 
 shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARCH=)
 	@qemu/run $(ARCH) --interactive
@@ -66,4 +69,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-mutants check-live fuzz bench shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-mutants check-live fuzz bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean

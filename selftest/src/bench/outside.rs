@@ -14,7 +14,7 @@ use super::{loaded, order_of, Cell, Choice};
 use crate::knobs;
 use crate::live::{self, Since};
 use crate::observe::{mthp, System};
-use crate::shape::{bytes, folio, Mapping};
+use crate::shape::{bytes, folio, whole, Mapping};
 use crate::subject::Family;
 use crate::sys::page_size;
 use crate::trigger::Path;
@@ -64,6 +64,7 @@ fn fill(case: Case, kib: usize, path: Path, repeats: usize) -> bool {
 }
 
 fn once(case: Case, order: u32, path: Path) -> Result<Sample, Stop> {
+    whole::must_be_swapped(order)?;
     let family = Family::new(case.processes() + 1)?;
     let subject = family.spawn()?;
     let at = folio::reserve(&subject, LEN, libc::MAP_PRIVATE)?;
@@ -92,10 +93,11 @@ fn once(case: Case, order: u32, path: Path) -> Result<Sample, Stop> {
         _ => (after.moved(&before, &counter), folios),
     };
     if moved != want as i64 {
-        return Err(Stop::Skip(format!(
-            "{moved} of {want} folios of {} KiB were swapped out whole",
-            size / 1024
-        )));
+        let why = match moved {
+            0 => "MADV_PAGEOUT swaps none of these folios out whole".into(),
+            _ => format!("{moved} of {want} folios were swapped out whole"),
+        };
+        return Err(Stop::Skip(why));
     }
     if let Some(since) = since {
         let ours = match path {
