@@ -6,10 +6,11 @@
 set terminal svg size 460 * words(panels), 380 font "sans-serif,12" noenhanced background "white" dynamic
 set output out
 set logscale x 2
-set xtics (4, 16, 32, 64, 128, 256, 512, 1024, 2048) font ",10"
+set xtics (4, 16, 32, 64, 128, 256, 512, 1024, 2048) font ",9"
 set xrange [3:2800]
 set xlabel "folio size, KiB"
 set grid ytics lc rgb "#dddddd" lw 1 lt 1
+set lmargin 9
 set border 3 lc rgb "#666666"
 set tics nomirror
 set key top right samplen 2 spacing 1.1 font ",11"
@@ -29,12 +30,13 @@ if (plot_name eq "cost") {
 	heading = "one try_to_unmap() of an exclusive folio"
 	set ylabel "instructions per page"
 	set logscale y
+	set ytics (25, 50, 100, 200, 500, 1000, 2000)
 	set yrange [15:8000]
 	floor_line = 25
 	floor_name = "floor: 25"
 }
 if (plot_name eq "gain") {
-	heading = "one try_to_unmap(): kernel's path / batched"
+	heading = "one try_to_unmap(): kernel / batched"
 	set ylabel "times fewer instructions"
 	set yrange [0:*]
 	set key top left
@@ -45,12 +47,13 @@ if (plot_name eq "floor") {
 	heading = "one try_to_unmap(): batched / floor of 25"
 	set ylabel "times the floor"
 	set logscale y
+	set ytics (1, 2, 5, 10, 20, 50, 100)
 	set yrange [0.8:150]
 	floor_line = 1
 	floor_name = "floor"
 }
 if (plot_name eq "outside") {
-	heading = "one MADV_PAGEOUT, write to swap included"
+	heading = "MADV_PAGEOUT, with the writes to swap"
 	set ylabel "instructions per page"
 	set yrange [0:*]
 }

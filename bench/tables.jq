@@ -56,7 +56,7 @@ def heads($flavour; $paths; $floor):
   + (if $floor then ["to the floor"] else [] end);
 
 . as $doc
-| "Made by `\(.command)` from \(.revision).",
+| (.runs | unique_by([.command, .revision])[] | "Made by `\(.command)` from \(.revision).  "),
   "",
   (.runs | unique_by([.flavour, .accel, .clock])[]
     | "- \(.flavour): Linux \(.kernel), \(.qemu), \(.accel), the clock counts \(.clock)"),

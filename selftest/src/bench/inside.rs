@@ -8,7 +8,7 @@
 
 use super::case::Case;
 use super::cell::Sample;
-use super::{order_of, Cell, Choice};
+use super::{order_of, quiet, Cell, Choice};
 use crate::observe::mthp;
 use crate::scenario::course::{self, Plan, Via};
 use crate::shape::{whole, Mapping};
@@ -77,6 +77,7 @@ fn once(cell: &Cell, order: u32) -> Result<Sample, Stop> {
     let family = Family::new(cell.case.processes() + 1)?;
     let mut shape = cell.case.make(&family, order, cell.mapping)?;
     let request = Request::new(shape.subjects[0].pid, shape.folio.address, cell.path);
+    quiet::drift();
     let answer = trigger::request(&request)?;
     let mut checks = Checks::default();
     course::check_report(&mut checks, &shape, &plan(cell.path), &answer);

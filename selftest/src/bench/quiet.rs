@@ -5,7 +5,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::observe::swaps;
 use crate::sys;
@@ -64,4 +64,13 @@ pub fn fill_ram_disks() -> Result<(), Stop> {
         sys::swapon(&area.path)?;
     }
     Ok(())
+}
+
+/// Works for a while that differs from process to process. On a clock that counts instructions
+/// each measurement would else begin at the same distance to a tick of the timer, and one that is
+/// hit by it would be hit every time.
+pub fn drift() {
+    let some = Duration::from_micros(u64::from(std::process::id() % 7) * 600);
+    let start = Instant::now();
+    while start.elapsed() < some {}
 }
