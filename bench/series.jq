@@ -31,7 +31,7 @@ of_arch
     | [$run | cells("inside"; $case) | by_pte | select(.path == "batched") | [.kib, .median / 25, .least / 25, .most / 25]]
     | block($case | case_name | named($run))
   else
-    .[] as $run | paths as $path
+    first_swap[] as $run | paths as $path
     | [$run | cells("outside"; "exclusive") | select(.path == $path) | [.kib, .median, .least, .most]]
     | block("\($run.swap), \($path | path_name)" | named($run))
   end

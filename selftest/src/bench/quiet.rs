@@ -50,15 +50,15 @@ fn busy_and_idle() -> io::Result<(u64, u64)> {
 /// Writes to all of a RAM disk, which gets each page of its memory when it is first written to:
 /// from now on a write to swap costs the same wherever it goes.
 pub fn fill_ram_disks() -> Result<(), Stop> {
-    const BLOCK: [u8; 1 << 16] = [0xff; 1 << 16];
+    let block = vec![0xff; 1 << 16];
     for area in swaps::areas()? {
         if !area.path.starts_with("/dev/ram") {
             continue;
         }
         sys::swapoff(&area.path)?;
         let mut disk = OpenOptions::new().write(true).open(&area.path)?;
-        let blocks = area.size_kb as usize * 1024 / BLOCK.len();
-        (0..blocks).try_for_each(|_| disk.write_all(&BLOCK))?;
+        let blocks = area.size_kb as usize * 1024 / block.len();
+        (0..blocks).try_for_each(|_| disk.write_all(&block))?;
         disk.sync_all()?;
         swaps::make(&area.path, area.size_kb)?;
         sys::swapon(&area.path)?;
