@@ -58,8 +58,8 @@ def heads($flavour; $paths; $floor):
 . as $doc
 | (.runs | unique_by([.command, .revision])[] | "Made by `\(.command)` from \(.revision).  "),
   "",
-  (.runs | unique_by([.flavour, .accel, .clock, .status])[]
-    | "- \(.flavour): Linux \(.kernel), \(.qemu), \(.accel), the clock counts \(.clock)\(if (.status // 0) == 0 then "" else "; NOT COMPLETE, the guest ended with status \(.status)" end)"),
+  (.runs | unique_by([.flavour, .swap, .accel, .clock])[]
+    | "- \(.flavour), swap on \(.swap): Linux \(.kernel), \(.qemu), \(.accel), the clock counts \(.clock)\(if (.status // 0) == 0 then "" else "; NOT COMPLETE, the guest ended with status \(.status)" end)"),
   "",
   "\(.runs | map(.repeats) | unique | join(", ")) measurements of each cell, after a first one that is not counted: their median,",
   "and in brackets least and most, where they differ by more than a tenth of a per cent.",
