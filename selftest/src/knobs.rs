@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::live::LIVE;
 use crate::observe::mthp;
@@ -29,7 +30,9 @@ const QUIET: [(&str, &str); 3] = [
         "3600000",
     ),
 ];
-const KSM_RUN: &str = "/sys/kernel/mm/ksm/run";
+const KSM: &str = "/sys/kernel/mm/ksm";
+/// How long swap may take to be emptied.
+const PATIENCE: Duration = Duration::from_secs(60);
 const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
 
 /// Reads a setting; of a choice like `always [madvise] never`, the chosen word.
@@ -86,10 +89,15 @@ impl Saved {
     pub fn save() -> Self {
         let mut paths: Vec<PathBuf> = vec![
             format!("{THP}/enabled").into(),
-            KSM_RUN.into(),
             NR_HUGEPAGES.into(),
             LIVE.into(),
         ];
+        for name in ["run", "pages_to_scan", "sleep_millisecs", "smart_scan"] {
+            paths.push(format!("{KSM}/{name}").into());
+        }
+        for name in ["pages_to_scan", "scan_sleep_millisecs", "max_ptes_swap"] {
+            paths.push(format!("{THP}/khugepaged/{name}").into());
+        }
         paths.extend(mthp::sizes().into_iter().map(mthp::enabled_path));
         let values = paths
             .into_iter()
@@ -141,9 +149,11 @@ impl Saved {
 }
 
 /// Takes back all that is in swap: swaps off and on again.
+///
+/// A slot that is in use by nobody makes that fail: swapoff would look for its user for ever.
 pub fn empty_swap() -> io::Result<()> {
     for area in swaps::areas()? {
-        sys::swapoff(&area.path)?;
+        sys::swapoff_within(&area.path, PATIENCE)?;
         sys::swapon(&area.path)?;
     }
     Ok(())
@@ -163,6 +173,32 @@ pub fn only_folios_of(size_kb: Option<usize>) -> io::Result<()> {
         if read(&path)? != word {
             write(path, word)?;
         }
+    }
+    Ok(())
+}
+
+/// Has khugepaged scan without a pause, and collapse whatever it finds, in swap or not.
+pub fn busy_khugepaged() -> io::Result<()> {
+    let most = (1 << mthp::pmd_order()) - 1;
+    for (name, value) in [
+        ("max_ptes_swap", most.to_string()),
+        ("pages_to_scan", "4096".into()),
+        ("scan_sleep_millisecs", "0".into()),
+    ] {
+        write(format!("{THP}/khugepaged/{name}"), &value)?;
+    }
+    Ok(())
+}
+
+/// Has KSM scan without a pause.
+pub fn busy_ksm() -> io::Result<()> {
+    for (name, value) in [
+        ("smart_scan", "0"),
+        ("pages_to_scan", "1000"),
+        ("sleep_millisecs", "0"),
+        ("run", "1"),
+    ] {
+        write(format!("{KSM}/{name}"), value)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cgroup;
+pub mod count;
 pub mod demo;
 pub mod iouring;
 pub mod knobs;
@@ -15,6 +16,7 @@ pub mod ktap;
 pub mod live;
 pub mod observe;
 pub mod pressure;
+pub mod race;
 pub mod random;
 pub mod runner;
 pub mod scenario;

@@ -161,7 +161,7 @@ fn child(test: &Test, mut out: std::fs::File) -> ! {
     sys::stay_on_first_cpu();
     let mut checks = Checks::default();
     let stop = (test.body)(&mut checks).err();
-    for line in checks.broken() {
+    for line in checks.notes().iter().chain(checks.broken()) {
         let _ = writeln!(out, "{line}");
     }
     let code = match stop {

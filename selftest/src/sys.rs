@@ -211,6 +211,53 @@ pub fn map_anon(len: usize) -> io::Result<*mut u8> {
     }
 }
 
+/// `madvise(2)`.
+pub fn madvise(address: u64, len: usize, advice: i32) -> io::Result<()> {
+    // SAFETY: No advice that is given here takes away what Rust relies on: only the tests' own
+    // memory, which is not reached through references, loses its content.
+    cvt(unsafe { libc::madvise(address as *mut _, len, advice) }.into()).map(drop)
+}
+
+/// Makes memory writable, or read-only.
+pub fn protect(address: u64, len: usize, write: bool) -> io::Result<()> {
+    let prot = if write { libc::PROT_WRITE } else { 0 } | libc::PROT_READ;
+    // SAFETY: It stays mapped and readable. Who writes to what is read-only dies of SIGSEGV.
+    cvt(unsafe { libc::mprotect(address as *mut _, len, prot) }.into()).map(drop)
+}
+
+/// Has all threads of this process share one heap, which grows without mapping memory.
+pub fn one_heap() {
+    // malloc.h
+    const M_ARENA_MAX: i32 = -8;
+    // SAFETY: This sets a number.
+    unsafe { libc::mallopt(M_ARENA_MAX, 1) };
+}
+
+/// Copies memory of this process by `process_vm_readv(2)`; returns how much of it.
+pub fn copy_own(from: u64, to: &mut [u8]) -> io::Result<usize> {
+    let iovec = |base, len| libc::iovec {
+        iov_base: base as *mut _,
+        iov_len: len,
+    };
+    let (here, there) = (
+        iovec(to.as_mut_ptr() as u64, to.len()),
+        iovec(from, to.len()),
+    );
+    // SAFETY: There is room for as much in `to`; the kernel checks whether there is something at
+    // `from`.
+    let copied = unsafe {
+        let pid = std::process::id() as i32;
+        libc::process_vm_readv(pid, &here, 1, &there, 1, 0)
+    };
+    cvt(copied as i64).map(|n| n as usize)
+}
+
+/// Lets others run first.
+pub fn give_way() {
+    // SAFETY: `sched_yield()` has no preconditions.
+    unsafe { libc::sched_yield() };
+}
+
 /// Keeps this process, not those that it forks, out of swap.
 pub fn lock_memory() -> io::Result<()> {
     // SAFETY: `mlockall()` has no memory preconditions.

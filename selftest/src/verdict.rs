@@ -25,6 +25,7 @@ impl From<io::Error> for Stop {
 pub struct Checks {
     context: String,
     broken: Vec<String>,
+    notes: Vec<String>,
     done: usize,
 }
 
@@ -53,6 +54,16 @@ impl Checks {
         self.that(got == want, || {
             format!("{what}: got {got:?}, expected {want:?}")
         });
+    }
+
+    /// Says what was seen, whether or not it is as it must be.
+    pub fn note(&mut self, says: impl Into<String>) {
+        self.notes.push(says.into());
+    }
+
+    /// Lines on what was seen.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Lines on what did not hold.

@@ -100,16 +100,13 @@ impl Arena {
     /// `madvise(2)`.
     pub fn advise(&self, pages: &Range<usize>, advice: i32) -> io::Result<()> {
         let (address, len) = self.span(pages);
-        // SAFETY: The range is this arena's; what the advice changes in it, `tags` follows.
-        sys::cvt(unsafe { libc::madvise(address as *mut _, len, advice) }.into()).map(drop)
+        sys::madvise(address, len, advice)
     }
 
     /// Makes pages read-only or writable.
     pub fn protect(&self, pages: &Range<usize>, write: bool) -> io::Result<()> {
         let (address, len) = self.span(pages);
-        let prot = if write { libc::PROT_WRITE } else { 0 } | libc::PROT_READ;
-        // SAFETY: The range is this arena's, and nobody writes to it while it is read-only.
-        sys::cvt(unsafe { libc::mprotect(address as *mut _, len, prot) }.into()).map(drop)
+        sys::protect(address, len, write)
     }
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::ops::Range;
 use std::thread;
 
+use fastrand::Rng;
+
 use super::memory::{Arena, UNIT};
 use super::tally::Tally;
 use crate::sys::{self, page_size, End};
@@ -37,11 +39,11 @@ pub fn run(number: u64, threads: u64, len: usize, tally: &'static Tally) -> ! {
 
 fn work(owner: u64, len: usize, tally: &Tally) -> io::Result<()> {
     let mut arena = Arena::new(len, owner)?;
-    let mut random = Random(owner);
+    let mut random = Rng::with_seed(owner);
     arena.write(0..arena.pages());
     while tally.stop.get() == 0 {
-        let part = random.part(arena.pages());
-        match random.below(16) {
+        let part = some_part(&mut random, arena.pages());
+        match random.usize(..16) {
             0..6 => arena.check(part, tally),
             6..9 => arena.write(part),
             9..11 => {
@@ -91,24 +93,11 @@ fn in_child(arena: &mut Arena, part: Range<usize>, tally: &Tally) -> io::Result<
     Ok(())
 }
 
-/// Numbers that look random, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % n
-    }
-
-    /// A naturally aligned part of 16 KiB to 2 MiB.
-    fn part(&mut self, pages: usize) -> Range<usize> {
-        let most = UNIT / page_size();
-        let orders = (most / LEAST).trailing_zeros() as usize + 1;
-        let len = LEAST << self.below(orders);
-        let start = self.below(pages / len) * len;
-        start..start + len
-    }
+/// A naturally aligned part of 16 KiB to 2 MiB.
+fn some_part(random: &mut Rng, pages: usize) -> Range<usize> {
+    let most = UNIT / page_size();
+    let orders = (most / LEAST).trailing_zeros() as usize + 1;
+    let len = LEAST << random.usize(..orders);
+    let start = random.usize(..pages / len) * len;
+    start..start + len
 }

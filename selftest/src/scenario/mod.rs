@@ -16,6 +16,7 @@ pub mod mlock;
 pub mod mte;
 pub mod partial;
 pub mod pinned;
+pub mod races;
 pub mod random;
 pub mod ranges;
 pub mod refused;
@@ -76,7 +77,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 22] = [
+pub const GROUPS: [Group; 25] = [
     group("requests", requests::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
@@ -105,6 +106,18 @@ pub const GROUPS: [Group; 22] = [
         ..group("zram", exclusive::few)
     },
     group("random", random::tests),
+    Group {
+        options: "--cpus 1",
+        ..group("races-1", races::on_one)
+    },
+    Group {
+        options: "--cpus 2",
+        ..group("races-2", races::on_two)
+    },
+    Group {
+        options: "--cpus 4",
+        ..group("races-4", races::on_four)
+    },
 ];
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {

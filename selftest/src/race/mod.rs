@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Races: a process whose threads write to a large folio and do all kinds of things to it, while
+//! others have it unmapped, again and again.
+//!
+//! Every word says which write has put it there, so that a write that is lost, a read of what was
+//! there before, and a byte of somebody else are seen at once.
+
+mod arena;
+mod board;
+mod child;
+mod driver;
+mod op;
+mod owner;
+mod process;
+mod words;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use crate::count;
+use crate::live;
+use crate::observe::{pagemap, vmstat};
+use crate::sys::{self, errno_name, End};
+use crate::trigger;
+use crate::verdict::{Checks, Stop};
+use arena::Arena;
+use board::Board;
+use driver::{Driver, Tally};
+pub use op::Op;
+pub use process::Ending;
+
+/// What races, and how much of it has to be seen.
+#[derive(Clone)]
+pub struct Plan {
+    /// Pages of the memory: those of one folio.
+    pub pages: usize,
+    /// What the threads do to it.
+    pub ops: &'static [Op],
+    /// How many make requests at the same time; without any, live mode has to be on.
+    pub triggers: u64,
+    /// Live mode is on.
+    pub live: bool,
+    /// Whether a large folio is to be made anew where a small one was met.
+    pub renew: bool,
+    /// How many times a batch has to be longer than one.
+    pub large: u64,
+    /// How many of these have to meet an operation; without requests, operations one another.
+    pub raced: u64,
+    /// How many requests have to put entries back that they had taken.
+    pub restored: u64,
+    /// An event of /proc/vmstat that has to be counted, and how often.
+    pub event: Option<(&'static str, i64)>,
+    /// With which errnos requests may fail, besides EBUSY and ENOENT.
+    pub errnos: &'static [i32],
+}
+
+impl Plan {
+    /// A plan is hopeless after so many times the requests that it takes at best, not counting
+    /// those that found nothing mapped.
+    const MOST: u64 = 100;
+}
+
+/// Requests until a process must have ended.
+const PATIENCE: u64 = 100_000;
+
+/// Looks for the event of a plan.
+struct Watch {
+    event: Option<(&'static str, i64)>,
+    since: i64,
+}
+
+impl Watch {
+    fn begin(plan: &Plan) -> io::Result<Self> {
+        let since = plan.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
+        Ok(Watch {
+            event: plan.event,
+            since: since?,
+        })
+    }
+
+    /// How often it was counted.
+    fn moved(&self) -> io::Result<i64> {
+        let now = self.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
+        Ok(now? - self.since)
+    }
+
+    /// Whether it was counted often enough.
+    fn seen(&self) -> io::Result<bool> {
+        Ok(match self.event {
+            Some((_, least)) => self.moved()? >= least,
+            None => true,
+        })
+    }
+}
+
+/// Has a process race, as planned; returns the frames of the first folio.
+pub fn run(checks: &mut Checks, plan: &Plan) -> Result<(u64, usize), Stop> {
+    let board: &Board = count::shared()?;
+    let arena = Arena::new(plan.pages, plan.ops.contains(&Op::Merge), board)?;
+    sys::use_all_cpus();
+    live::set(plan.live)?;
+    let live = Live::begin()?;
+    let watch = Watch::begin(plan)?;
+    let pid = start(&arena, plan, Ending::Told)?;
+    let frames = first_frames(pid, &arena)?;
+    let tally = match plan.triggers {
+        0 => live.until(plan, board)?,
+        _ => drive(&arena, (plan, &watch), pid)?,
+    };
+    board.stop.set(1);
+    let end = sys::wait(pid, true)?;
+    live::set(false)?;
+
+    let done = plan
+        .ops
+        .iter()
+        .map(|op| (op, board.done[*op as usize].get()));
+    let done: Vec<_> = done.map(|(op, n)| format!("{n} {op:?}")).collect();
+    checks.note(format!(
+        "{}; {} rounds of the threads, {} MiB compared, {} times a new folio; {}",
+        said(&tally),
+        board.rounds.get(),
+        board.compared.get() >> 17,
+        board.renewed.get(),
+        done.join(", "),
+    ));
+    checks.eq("the end of the process", end, Some(End::Code(0)));
+    board.check(checks);
+    check_tally(checks, plan, &tally);
+    checks.that(board.compared.get() > 0, || "nothing was compared".into());
+    for op in plan.ops {
+        let n = board.done[*op as usize].get();
+        checks.that(n > 0, || format!("{op:?} never worked"));
+    }
+    if let Some((name, least)) = plan.event {
+        let moved = watch.moved()?;
+        checks.note(format!("{name}: {moved}"));
+        checks.that(moved >= least, || format!("{name} only moved by {moved}"));
+    }
+    if plan.live {
+        checks.note(format!("live mode took {} calls", live.taken()?));
+    }
+    Ok(frames)
+}
+
+/// Has one process after the other exit or be killed while a request for its memory is under way.
+pub fn run_to_the_end(
+    checks: &mut Checks,
+    plan: &Plan,
+    endings: impl Iterator<Item = Ending>,
+) -> Result<(u64, usize), Stop> {
+    sys::use_all_cpus();
+    let watch = Watch::begin(plan)?;
+    let mut all = Tally::default();
+    let mut frames = None;
+    for ending in endings {
+        let board: &Board = count::shared()?;
+        let arena = Arena::new(plan.pages, false, board)?;
+        let pid = start(&arena, plan, ending)?;
+        frames.get_or_insert(first_frames(pid, &arena)?);
+        let mut driver = Driver::new(&arena, (plan, &watch), pid, 0)?;
+        // A zombie has no memory, and its pid is not given to another.
+        while driver.request()? != libc::ESRCH {
+            if driver.tally.requests > PATIENCE {
+                return Err(Stop::Fail(format!("no end: {}", driver.tally.ends())));
+            }
+        }
+        let want = match ending {
+            Ending::Kill(_) => End::Signal(libc::SIGKILL),
+            _ => End::Code(0),
+        };
+        checks.eq("the end of a process", sys::wait(pid, true)?, Some(want));
+        board.check(checks);
+        all.add(driver.tally);
+    }
+    checks.note(said(&all));
+    check_tally(checks, plan, &all);
+    frames.ok_or(Stop::Fail("no process".into()))
+}
+
+/// Starts the process, and waits until its threads are at it.
+fn start(arena: &Arena, plan: &Plan, ending: Ending) -> Result<i32, Stop> {
+    let Some(pid) = sys::fork()? else {
+        process::run(arena, plan, ending)
+    };
+    while arena.board.rounds.get() < 2 * arena::OWNERS as u64 {
+        if let Some(end) = sys::wait(pid, false)? {
+            return Err(Stop::Fail(format!("the process ended at once: {end:?}")));
+        }
+        sys::give_way();
+    }
+    Ok(pid)
+}
+
+/// The frames that the memory has now, from the first page's on.
+fn first_frames(pid: i32, arena: &Arena) -> Result<(u64, usize), Stop> {
+    loop {
+        if let Some(pfn) = pagemap::read(pid, arena.address, 1)?[0].pfn() {
+            return Ok((pfn, arena.pages()));
+        }
+        // The process itself may have had it reclaimed.
+        sys::give_way();
+    }
+}
+
+/// Has all drivers at it, until one of them has seen enough.
+fn drive(arena: &Arena, with: (&Plan, &Watch), pid: i32) -> Result<Tally, Stop> {
+    let end = AtomicBool::new(false);
+    let one = |number| {
+        let mut driver = Driver::new(arena, with, pid, number)?;
+        let done = driver.run(&end);
+        // Also when it went wrong.
+        end.store(true, Relaxed);
+        done.map(|()| driver.tally)
+    };
+    let results: Vec<io::Result<Tally>> = thread::scope(|scope| {
+        let all: Vec<_> = (0..with.0.triggers)
+            .map(|number| scope.spawn(move || one(number)))
+            .collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            let died = |_| Err(io::Error::other("a driver died"));
+            thread.join().unwrap_or_else(died)
+        };
+        all.into_iter().map(join).collect()
+    });
+    let mut all = Tally::default();
+    for tally in results {
+        all.add(tally?);
+    }
+    Ok(all)
+}
+
+fn said(tally: &Tally) -> String {
+    format!(
+        "{} requests ({}), {} of them batches of a large folio, {} of these raced, {} put back",
+        tally.requests,
+        tally.ends(),
+        tally.large,
+        tally.raced,
+        tally.restored
+    )
+}
+
+fn check_tally(checks: &mut Checks, plan: &Plan, tally: &Tally) {
+    checks.that(tally.large >= plan.large, || {
+        format!("only {} large folios were met", tally.large)
+    });
+    checks.that(tally.raced >= plan.raced, || {
+        format!("only {} batches met a race", tally.raced)
+    });
+    checks.that(tally.restored >= plan.restored, || {
+        format!("only {} requests put entries back", tally.restored)
+    });
+    let documented = [0, libc::EBUSY, libc::ENOENT];
+    for errno in tally.ends.keys() {
+        let fits = documented.contains(errno) || plan.errnos.contains(errno);
+        checks.that(fits, || format!("a request failed: {}", errno_name(*errno)));
+    }
+    for odd in &tally.odd {
+        checks.that(false, || odd.clone());
+    }
+    if plan.triggers > 0 {
+        checks.that(tally.ended(0) > 0, || "no request succeeded".into());
+    }
+}
+
+/// What live mode has counted since.
+struct Live {
+    taken: u64,
+    large: u64,
+}
+
+impl Live {
+    fn begin() -> io::Result<Self> {
+        let stats = trigger::stats()?;
+        let lengths = stats.iter().filter_map(|(key, value)| {
+            let length: u64 = key.strip_prefix("batch_len_")?.parse().ok()?;
+            (length > 1).then(|| value.parse::<u64>().ok())?
+        });
+        Ok(Live {
+            taken: stats.number("live_taken").unwrap_or(0),
+            large: lengths.sum(),
+        })
+    }
+
+    /// Calls that it took.
+    fn taken(&self) -> io::Result<u64> {
+        Ok(Self::begin()?.taken - self.taken)
+    }
+
+    /// Waits until enough batches were longer than one, without any request.
+    fn until(&self, plan: &Plan, board: &Board) -> io::Result<Tally> {
+        let mut tally = Tally::default();
+        let tries = Plan::MOST * plan.large;
+        while (tally.large < plan.large || tally.raced < plan.raced)
+            && board.begun.get() < tries
+            && !board.is_bad()
+        {
+            sys::give_way();
+            tally.large = Self::begin()?.large - self.large;
+            tally.raced = board.together.get();
+        }
+        Ok(tally)
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A thread of the process that is raced against: it writes to its pages and reads them back, reads
+//! those of the others, and now and then does something to the memory itself.
+//!
+//! No thread maps memory or allocates once all have begun: it could come to lie where another has
+//! just taken pages away.
+
+use std::ops::Range;
+
+use fastrand::Rng;
+
+use super::arena::{words, Arena, OWNERS};
+use super::child::Children;
+use super::op::Op;
+use crate::sys;
+
+/// Writes to a page before the next one.
+const WRITES: u64 = 8;
+/// It does something to the memory in one of so many rounds: a large folio must last a while.
+const RARELY: usize = 8;
+/// Words of a foreign page that are read at a time.
+const LOOKS: usize = 16;
+
+/// The thread.
+pub struct Owner<'a> {
+    /// The memory.
+    pub arena: &'a Arena,
+    /// Its number, and that of its part.
+    pub number: usize,
+    /// What it can do to the memory.
+    pub ops: &'a [Op],
+    /// Its source of chance.
+    pub random: Rng,
+    /// Whom it has forked.
+    pub children: Children,
+    /// Room for a copy of its pages.
+    pub copy: Vec<u8>,
+}
+
+impl<'a> Owner<'a> {
+    /// One of them.
+    pub fn new(arena: &'a Arena, number: usize, ops: &'a [Op]) -> Self {
+        Owner {
+            arena,
+            number,
+            ops,
+            random: Rng::with_seed(number as u64 + 1),
+            children: Children::new(arena.pages()),
+            copy: vec![0; arena.size() / OWNERS],
+        }
+    }
+
+    /// Goes on until it is told to stop.
+    pub fn run(&mut self) {
+        let board = self.arena.board;
+        while board.stop.get() == 0 {
+            self.write_some();
+            self.look_around();
+            if !self.ops.is_empty() && self.random.usize(..RARELY) == 0 {
+                let op = self.ops[self.random.usize(..self.ops.len())];
+                self.perform(op);
+            }
+            if self.number == 0 && board.renew.get() != board.renewed.get() {
+                self.renew();
+            }
+            board.rounds.add(1);
+            sys::give_way();
+        }
+        self.children.reap(board);
+        let _here = self.arena.hold(self.number);
+        self.check(self.arena.part(self.number));
+    }
+
+    /// Writes to all of its pages, and reads one of them in full.
+    fn write_some(&mut self) {
+        let _here = self.arena.hold(self.number);
+        let part = self.arena.part(self.number);
+        for page in part.clone() {
+            self.arena.write(page, self.arena.at(page), WRITES);
+        }
+        let page = part.start + self.random.usize(..part.len());
+        self.check(page..page + 1);
+    }
+
+    /// Reads pages of another thread.
+    fn look_around(&mut self) {
+        let other = (self.number + 1 + self.random.usize(..OWNERS - 1)) % OWNERS;
+        let Some(_here) = self.arena.try_hold(other) else {
+            return;
+        };
+        let k = self.random.usize(..words() - LOOKS);
+        for page in self.arena.part(other) {
+            self.arena.look(page, k..k + LOOKS);
+        }
+    }
+
+    /// Reads pages of its own in full, where they belong.
+    pub fn check(&self, pages: Range<usize>) {
+        for page in pages {
+            self.arena.check(page, self.arena.at(page));
+        }
+    }
+
+    /// Some of its pages, in one piece.
+    pub fn some(&mut self) -> Range<usize> {
+        let part = self.arena.part(self.number);
+        let len = 1 + self.random.usize(..part.len());
+        let start = part.start + self.random.usize(..part.len() - len + 1);
+        start..start + len
+    }
+
+    /// Has a large folio made anew: gives all memory back, and touches it.
+    ///
+    /// What is written first decides how large the folio is; a read would map the zero page.
+    pub fn renew(&mut self) {
+        let arena = self.arena;
+        let _away: [_; OWNERS] = std::array::from_fn(|owner| arena.take(owner));
+        let wanted = arena.board.renew.get();
+        // Not MADV_DONTNEED: VMAs that got an anon_vma of their own would never merge again.
+        if let Err(e) = arena.map(arena.address, arena.size()) {
+            arena.board.call_failed(&e);
+        }
+        self.given_back(0..arena.pages());
+        arena.board.renewed.set(wanted);
+    }
+
+    /// Notes that pages are gone, and puts new ones there.
+    pub fn given_back(&self, pages: Range<usize>) {
+        for page in pages {
+            self.arena.written(page).given_back();
+            self.arena.put(page, 0, 0);
+        }
+    }
+}
