@@ -39,6 +39,15 @@ karch() { case $(guest_arch "$1") in amd64) echo x86 ;; arm64) echo arm64 ;; esa
 triple() { case $(guest_arch "$1") in amd64) echo x86_64-unknown-linux-gnu ;; arm64) echo aarch64-unknown-linux-gnu ;; esac; }
 cross() { case $(guest_arch "$1") in amd64) echo x86_64-linux-gnu- ;; arm64) echo aarch64-linux-gnu- ;; esac; }
 
+# kernel_config FLAVOUR: the fragment of qemu/config that it is named after, if it is a
+# kernel of the project's own (see scripts/kernel-build) and not one of Debian's.
+kernel_config() { echo "$1" | cut -d- -f2; }
+own_kernel() { [ -f "$TOP/qemu/config/$(kernel_config "$1")" ]; }
+make_kernel() { "$TOP/scripts/$(own_kernel "$1" && echo kernel-build || echo kernel)" "$1"; }
+
+# slowness FLAVOUR: by what time limits are multiplied; a kernel that checks all it does is slow.
+slowness() { grep -qsx CONFIG_PROVE_LOCKING=y "$BUILD/kernel/$1/config" && echo 5 || echo 1; }
+
 # The command substitutions above run die() in a subshell: check by hand, once.
 check_flavour() { guest_arch "$1" >/dev/null || exit 1; }
 
