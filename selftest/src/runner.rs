@@ -13,7 +13,7 @@ use crate::shape::whole;
 use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
-/// How long one test may take.
+/// How long one test may take, on a kernel that is not slow.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Diagnostics of one test beyond this are dropped: the first ones tell what is wrong.
 const MOST_LINES: usize = 60;
@@ -112,8 +112,9 @@ fn try_run_one(test: &Test) -> std::io::Result<(Outcome, Vec<String>)> {
     let mut text = Vec::new();
     let start = Instant::now();
     let mut in_time = true;
+    let limit = sys::patience(LIMIT);
     loop {
-        let left = LIMIT.saturating_sub(start.elapsed());
+        let left = limit.saturating_sub(start.elapsed());
         if !sys::readable(near.as_fd(), left.as_millis() as i32)? {
             in_time = false;
             break;
@@ -138,7 +139,7 @@ fn try_run_one(test: &Test) -> std::io::Result<(Outcome, Vec<String>)> {
         Some(End::Code(CODE_SKIP)) => Outcome::Skip(lines.pop().unwrap_or_default()),
         Some(End::Code(CODE_NOT_OK)) => Outcome::NotOk,
         _ if !in_time => {
-            lines.push(format!("no end within {} s", LIMIT.as_secs()));
+            lines.push(format!("no end within {} s", limit.as_secs()));
             Outcome::NotOk
         }
         other => {

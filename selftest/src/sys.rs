@@ -292,6 +292,12 @@ pub fn swapoff(path: &str) -> io::Result<()> {
     cvt(i64::from(unsafe { libc::swapoff(path.as_ptr()) })).map(drop)
 }
 
+/// A time limit, for the kernel at hand: qemu/init says how much longer than others it may take.
+pub fn patience(limit: std::time::Duration) -> std::time::Duration {
+    let slow = std::env::var("ANON_TTU_SLOW");
+    limit * slow.ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
 /// `swapoff(2)` that is given up after a time: it looks for the last users of a device for ever.
 pub fn swapoff_within(path: &str, limit: std::time::Duration) -> io::Result<()> {
     let Some(pid) = fork()? else {

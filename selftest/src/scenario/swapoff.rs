@@ -62,7 +62,7 @@ fn run(checks: &mut Checks, make: Make, path: Path, reclaim: bool) -> Result<Fac
         ..Request::new(shape.subjects[0].pid, folio.address, path)
     })?;
     checks.eq("errno", errno_name(answer.errno), "ok".into());
-    sys::swapoff_within(&area.path, LIMIT)?;
+    sys::swapoff_within(&area.path, sys::patience(LIMIT))?;
     let back = shape.look()?;
     facts::note(&mut seen, ("back", !reclaim), &folio, &before, &back);
     for (k, (was, now)) in before.processes.iter().zip(&back.processes).enumerate() {
