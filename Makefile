@@ -26,6 +26,9 @@ quick: ## a few tests of each kind, both architectures: the loop while editing
 results: ## what the last make check found, as a table
 	@scripts/results-table
 
+check-debug: ## the test suite on kernels with KASAN, lockdep and the like (ARCH=, GROUPS=)
+	@scripts/check-debug $(GROUPS)
+
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")
 	@scripts/check-mutants $(NAMES)
 
@@ -69,4 +72,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-mutants check-live fuzz bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-debug check-mutants check-live fuzz bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
