@@ -7,6 +7,12 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+/* Not exported: the header declares, and its functions use, a pointer instead. */
+#if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
+#define __mmu_notifier_invalidate_range_start_map	\
+	(*anon_ttu___mmu_notifier_invalidate_range_start_map)
+#endif
+
 /*
  * x86 hides its TLB functions from modules. Everything that the header
  * includes by itself has to come before it, with MODULE as it is.
@@ -60,6 +66,10 @@ extern void *anon_ttu_try_to_unmap_one;
 #include "mm/swap.h"
 #include "mm/swap_table.h"
 
+#if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
+#undef __mmu_notifier_invalidate_range_start_map
+struct lockdep_map *anon_ttu___mmu_notifier_invalidate_range_start_map;
+#endif
 #undef init_mm
 #undef mmlist_lock
 #undef swap_info

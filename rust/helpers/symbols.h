@@ -100,7 +100,15 @@
 	ANON_TTU_NOTIFIER_SYMBOLS(FUNC, PROC)				\
 	ANON_TTU_ARCH_SYMBOLS(FUNC, PROC)
 
+#if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
+#define ANON_TTU_LOCKDEP_SYMBOLS(DATA)					\
+	DATA(__mmu_notifier_invalidate_range_start_map)
+#else
+#define ANON_TTU_LOCKDEP_SYMBOLS(DATA)
+#endif
+
 #define ANON_TTU_DATA_SYMBOLS(DATA)					\
+	ANON_TTU_LOCKDEP_SYMBOLS(DATA)					\
 	DATA(init_mm)							\
 	DATA(mmlist_lock)						\
 	DATA(swap_info)							\
