@@ -73,7 +73,7 @@ impl Folio {
         fn ref_count = folio_ref_count -> i32;
         /// `folio_mapcount()`: mappings; one by a PMD counts once.
         fn mapcount = folio_mapcount -> i32;
-        /// `folio_entire_mapcount()`: mappings by a PMD.
+        /// `folio_entire_mapcount()`: mappings by a PMD, of a large folio.
         fn entire_mapcount = folio_entire_mapcount -> i32;
     }
 
@@ -124,7 +124,11 @@ impl Folio {
     ///
     /// A snapshot: without the page table locks it may be old at once.
     pub(crate) fn nr_mapping_entries(&self) -> usize {
-        let whole = self.entire_mapcount() as usize;
+        // Where a large folio counts these, a single page has what is not its own.
+        let whole = match self.is_large() {
+            true => self.entire_mapcount() as usize,
+            false => 0,
+        };
         self.mapcount() as usize + whole * (self.nr_pages() - 1)
     }
 }
