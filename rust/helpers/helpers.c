@@ -68,7 +68,6 @@ extern void *anon_ttu_try_to_unmap_one;
 
 #if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
 #undef __mmu_notifier_invalidate_range_start_map
-struct lockdep_map *anon_ttu___mmu_notifier_invalidate_range_start_map;
 #endif
 #undef init_mm
 #undef mmlist_lock

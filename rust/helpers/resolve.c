@@ -7,6 +7,9 @@
 
 #include <linux/kprobes.h>
 
+#if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
+struct lockdep_map *anon_ttu___mmu_notifier_invalidate_range_start_map;
+#endif
 struct mm_struct *anon_ttu_init_mm;
 spinlock_t *anon_ttu_mmlist_lock;
 struct swap_info_struct *(*anon_ttu_swap_info)[];
