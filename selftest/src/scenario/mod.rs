@@ -78,7 +78,10 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 
 /// All groups, in the order in which they run.
 pub const GROUPS: [Group; 25] = [
-    group("requests", requests::tests),
+    Group {
+        options: "--leaks",
+        ..group("requests", requests::tests)
+    },
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
     group("fork", fork::tests),
@@ -90,7 +93,10 @@ pub const GROUPS: [Group; 25] = [
     group("uffd", uffd::tests),
     group("memcg", memcg::tests),
     group("refused", refused::tests),
-    group("ranges", ranges::tests),
+    Group {
+        options: "--leaks",
+        ..group("ranges", ranges::tests)
+    },
     group("swapcached", swapcached::tests),
     group("contpte", contpte::tests),
     group("swapless", swapless::tests),
