@@ -38,6 +38,9 @@ check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64"
 fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: PLAN="..."
 	@LIMIT='$(SECONDS)' SEED='$(SEED)' PLAN='$(PLAN)' scripts/fuzz
 
+hostile: ## hostile requests by the million (REQUESTS=1000000, SEED=N, LIVE="0 1 both", ARCHES="arm64")
+	@REQUESTS='$(REQUESTS)' SEED='$(SEED)' FIRST='$(FIRST)' LIVE='$(LIVE)' scripts/hostile
+
 bench: ## what unmapping costs by either path: tables, JSON and plots (ARCHES=, SIZES=, CASES=, OUT=)
 	@scripts/bench $(ARCHES)
 
@@ -72,4 +75,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-debug check-mutants check-live fuzz bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick results check-debug check-mutants check-live fuzz hostile bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean

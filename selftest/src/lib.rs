@@ -10,6 +10,7 @@ pub mod bench;
 pub mod cgroup;
 pub mod count;
 pub mod demo;
+pub mod hostile;
 pub mod iouring;
 pub mod knobs;
 pub mod ktap;

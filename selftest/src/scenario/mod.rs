@@ -7,6 +7,7 @@ pub mod course;
 pub mod exclusive;
 pub mod facts;
 pub mod fork;
+pub mod hostile;
 pub mod hwpoison;
 pub mod lazyfree;
 pub mod live;
@@ -77,11 +78,12 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 25] = [
+pub const GROUPS: [Group; 26] = [
     Group {
         options: "--leaks",
         ..group("requests", requests::tests)
     },
+    group("hostile", hostile::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
     group("fork", fork::tests),

@@ -128,7 +128,11 @@ pub(crate) unsafe fn get_and_clear_ptes(
     for index in 0..nr as usize {
         let address = address + index * super::mm::PAGE_SIZE;
         let pte = clear(mm, address, ptep.add(index)).without(CONT);
-        let bits = if index == 0 { u64::MAX } else { DIRTY | ACCESSED };
+        let bits = if index == 0 {
+            u64::MAX
+        } else {
+            DIRTY | ACCESSED
+        };
         merged = merged.with(pte.pte & bits);
     }
     merged
