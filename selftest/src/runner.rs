@@ -14,7 +14,7 @@ use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
 
 /// How long one test may take, on a kernel that is not slow.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 /// Diagnostics of one test beyond this are dropped: the first ones tell what is wrong.
 const MOST_LINES: usize = 60;
 

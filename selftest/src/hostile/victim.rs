@@ -142,7 +142,7 @@ impl Part {
         let want = value(tag, k);
         // What was written with another tag, that tag can be got from.
         let tag_of = found.wrapping_mul(INVERSE) ^ k as u64;
-        println!(
+        eprintln!(
             "victim {pid}: {self:?} {address:p}: {found:#x} (tag {tag_of:#x}), again {again:#x}, \
              expected {want:#x} (tag {tag:#x})"
         );

@@ -106,7 +106,7 @@ impl<'a> Worker<'a> {
                     let line = format!("request {number}: {name}: {why}\n");
                     let failed = self.tally.failed.next();
                     if failed < ENOUGH {
-                        print!("{line}");
+                        eprint!("{line}");
                         let _ = out.write_all(line.as_bytes());
                     } else {
                         self.tally.stop.set(1);
