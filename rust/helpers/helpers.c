@@ -54,10 +54,6 @@
  * Objects that are not exported are reached through a pointer. The headers
  * included from here on use them by the kernel's name.
  */
-extern struct mm_struct *anon_ttu_init_mm;
-extern spinlock_t *anon_ttu_mmlist_lock;
-extern struct swap_info_struct *(*anon_ttu_swap_info)[];
-extern void *anon_ttu_try_to_unmap_one;
 #define init_mm (*anon_ttu_init_mm)
 #define mmlist_lock (*anon_ttu_mmlist_lock)
 #define swap_info (*anon_ttu_swap_info)

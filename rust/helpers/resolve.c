@@ -11,7 +11,7 @@
 struct lockdep_map *anon_ttu___mmu_notifier_invalidate_range_start_map;
 #endif
 struct mm_struct *anon_ttu_init_mm;
-spinlock_t *anon_ttu_mmlist_lock;
+spinlock_t *anon_ttu_mmlist_lock; /* the kernel's mmlist_lock */
 struct swap_info_struct *(*anon_ttu_swap_info)[];
 void *anon_ttu_try_to_unmap_one;
 

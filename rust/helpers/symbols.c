@@ -11,22 +11,24 @@
 
 #define ANON_TTU_STATIC_CALL(name) anon_ttu_call_##name
 
+/* Where they are inlined, the calls themselves are in the object file of the other half. */
 #ifdef ANON_TTU_INLINED
-#define ANON_TTU_CALL(name)						\
-	DECLARE_STATIC_CALL(ANON_TTU_STATIC_CALL(name), name);		\
-	__always_inline
+#define ANON_TTU_CALL(name)	DECLARE_STATIC_CALL(ANON_TTU_STATIC_CALL(name), name)
+#define ANON_TTU_WRAPPER	__always_inline
 #else
-#define ANON_TTU_CALL(name)						\
-	DEFINE_STATIC_CALL_NULL(ANON_TTU_STATIC_CALL(name), name);
+#define ANON_TTU_CALL(name)	DEFINE_STATIC_CALL_NULL(ANON_TTU_STATIC_CALL(name), name)
+#define ANON_TTU_WRAPPER
 #endif
 
 #define DEFINE_FUNC(type, name, params, args)				\
-	ANON_TTU_CALL(name) type name params						\
+	ANON_TTU_CALL(name);						\
+	ANON_TTU_WRAPPER type name params				\
 	{								\
 		return static_call(ANON_TTU_STATIC_CALL(name)) args;	\
 	}
 #define DEFINE_PROC(name, params, args)					\
-	ANON_TTU_CALL(name) void name params						\
+	ANON_TTU_CALL(name);						\
+	ANON_TTU_WRAPPER void name params				\
 	{								\
 		static_call(ANON_TTU_STATIC_CALL(name)) args;		\
 	}

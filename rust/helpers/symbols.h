@@ -114,4 +114,10 @@
 	DATA(swap_info)							\
 	DATA(try_to_unmap_one)
 
+/* Where the objects are. */
+extern struct mm_struct *anon_ttu_init_mm;
+extern spinlock_t *anon_ttu_mmlist_lock;
+extern struct swap_info_struct *(*anon_ttu_swap_info)[];
+extern void *anon_ttu_try_to_unmap_one;
+
 #endif /* ANON_TTU_SYMBOLS_H */
