@@ -98,6 +98,11 @@ impl Open {
         }
     }
 
+    /// Whether the report is that of a request on this file; else others may change it.
+    pub fn has_own_report(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// From now on nobody knows what the last request was.
     pub fn forget(&mut self) {
         self.last = None;
