@@ -248,8 +248,8 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     /// Clears this entry and those behind it, `nr` in all, in one go (`get_and_clear_ptes()`).
     ///
     /// The entries must map consecutive pages of the folio from `page` on, and differ in nothing
-    /// else but their accessed and dirty bits. The guard restores what is not committed. `flush_cache_range()` is not called: it is
-    /// empty where caches do not know virtual addresses.
+    /// else but their accessed and dirty bits. The guard restores what is not committed.
+    /// `flush_cache_range()` is not called: it is empty where caches do not know virtual addresses.
     pub(crate) fn clear(self, page: Page<'a>, nr: BatchLen) -> ClearedPtes<'w, 'a> {
         let nr = match nr {
             BatchLen::ONE => nr,

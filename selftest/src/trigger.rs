@@ -85,6 +85,25 @@ pub struct Report {
 }
 
 impl Report {
+    /// The keys of a report, in their order.
+    pub const KEYS: [&'static str; 15] = [
+        "pid",
+        "address",
+        "length",
+        "path",
+        "reclaim",
+        "folios",
+        "pages",
+        "unmapped",
+        "failed",
+        "batches",
+        "runs",
+        "restored",
+        "reclaimed",
+        "unmap_ns",
+        "result",
+    ];
+
     /// Takes the lines apart.
     pub fn parse(text: &str) -> Self {
         let mut report = Report::default();

@@ -52,7 +52,7 @@ fn asker(w: &mut Worker) -> Result<i32, Wrong> {
         .choice(&[Part::Large, Part::Small, Part::Shared])
         .expect("some");
     let text = request(w, pid, part.address(), Some(part.len() as u64)).to_string();
-    let open = Open::open().map_err(io)?;
+    let open = Open::of_its_own().map_err(io)?;
     let begun = w.tally.begun.get();
     let Some(child) = sys::fork().map_err(io)? else {
         loop {
@@ -210,7 +210,7 @@ impl Drop for LatePage {
 
 /// Is killed while it waits for the page that its request is in.
 fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
-    let open = Open::open().map_err(io)?;
+    let open = Open::of_its_own().map_err(io)?;
     let before = open.check_report()?.is_empty();
     let len = w.rng.usize(1..256);
     let Some(child) = sys::fork().map_err(io)? else {
@@ -249,7 +249,7 @@ pub fn late_page(w: &mut Worker) -> Result<i32, Wrong> {
                 if !late.wanted() {
                     return Err("nobody wants the page".into());
                 }
-                let other = Open::open().map_err(io)?;
+                let other = Open::of_its_own().map_err(io)?;
                 if other.write(b"no request") != Err(libc::EINVAL) {
                     return Err("another file does not answer".into());
                 }

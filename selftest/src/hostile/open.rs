@@ -22,25 +22,6 @@ pub fn returned(value: isize) -> Result<usize, i32> {
     }
 }
 
-/// The keys of a report, in their order.
-const KEYS: [&str; 15] = [
-    "pid",
-    "address",
-    "length",
-    "path",
-    "reclaim",
-    "folios",
-    "pages",
-    "unmapped",
-    "failed",
-    "batches",
-    "runs",
-    "restored",
-    "reclaimed",
-    "unmap_ns",
-    "result",
-];
-
 /// An open `unmap` that one thread has for itself.
 pub struct Open {
     /// The file.
@@ -54,8 +35,8 @@ impl Open {
         Open { file, last: None }
     }
 
-    /// Opens one.
-    pub fn open() -> io::Result<Self> {
+    /// Opens the file once more.
+    pub fn of_its_own() -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(UNMAP)?;
         Ok(Open::new(file))
     }
@@ -170,7 +151,7 @@ pub fn whole(text: &[u8]) -> Result<Report, Wrong> {
     let text = std::str::from_utf8(text).map_err(|_| odd())?;
     let report = Report::parse(text);
     let keys = text.lines().map(|l| l.split(' ').next().unwrap_or(""));
-    if !text.ends_with('\n') || !keys.eq(KEYS) || !report.odd_lines.is_empty() {
+    if !text.ends_with('\n') || !keys.eq(Report::KEYS) || !report.odd_lines.is_empty() {
         return Err(odd());
     }
     let number = |key| report.number(key).ok_or_else(odd);

@@ -84,7 +84,7 @@ impl<'a> Worker<'a> {
             pipe: files::full_pipe()?,
             totals: trigger::stats()?,
             opens: (0..FILES)
-                .map(|_| Open::open())
+                .map(|_| Open::of_its_own())
                 .collect::<io::Result<_>>()?,
         })
     }

@@ -19,6 +19,11 @@ use crate::verdict::{Checks, Stop};
 const REQUESTS: u64 = 7000;
 const NOBODY: u32 = 65534;
 
+/// Makes the calling process one of those who may not ask.
+type Become = fn() -> io::Result<()>;
+/// A system call on a path, as it returns.
+type Attempt = fn(&CString) -> i64;
+
 /// All of them.
 pub fn tests() -> Vec<Test> {
     let lives = [
@@ -27,7 +32,7 @@ pub fn tests() -> Vec<Test> {
         ("live mode switched", None),
     ];
     let mut tests: Vec<_> = (1..).zip(lives).map(requests).collect();
-    let people: [(&str, fn() -> io::Result<()>); 3] = [
+    let people: [(&str, Become); 3] = [
         ("another user", || sys::become_user(NOBODY)),
         ("another user, no capability to be had", || {
             drop_capabilities()?;
@@ -40,7 +45,6 @@ pub fn tests() -> Vec<Test> {
             refused(c, become_them)
         }));
     }
-    tests.push(Test::new("hostile: modes of the files", modes));
     tests
 }
 
@@ -61,16 +65,8 @@ fn requests((seed, (name, live)): (u64, (&'static str, Option<bool>))) -> Test {
     })
 }
 
-fn modes(checks: &mut Checks) -> Result<(), Stop> {
-    for (path, mode) in [(UNMAP, 0o600), (LIVE, 0o600), (STATS, 0o400)] {
-        let is = fs::metadata(path)?.permissions().mode();
-        checks.eq(&format!("mode of {path}"), is & 0o7777, mode);
-    }
-    Ok(())
-}
-
 /// What one could try with a file.
-const TRIES: [(&str, fn(&CString) -> i64); 8] = [
+const TRIES: [(&str, Attempt); 8] = [
     ("open to read", |path| open(path, libc::O_RDONLY)),
     ("open to write", |path| open(path, libc::O_WRONLY)),
     ("open for both", |path| open(path, libc::O_RDWR)),
@@ -101,7 +97,7 @@ fn open(path: &CString, flags: i32) -> i64 {
 }
 
 /// Whoever it is gets EACCES or EPERM, whether or not others may look into debugfs.
-fn refused(checks: &mut Checks, become_them: fn() -> io::Result<()>) -> Result<(), Stop> {
+fn refused(checks: &mut Checks, become_them: Become) -> Result<(), Stop> {
     const DEBUGFS: &str = "/sys/kernel/debug";
     let was = fs::metadata(DEBUGFS)?.permissions();
     for mode in [0o700, 0o755] {
@@ -113,11 +109,7 @@ fn refused(checks: &mut Checks, become_them: fn() -> io::Result<()>) -> Result<(
     Ok(())
 }
 
-fn attempt(
-    checks: &mut Checks,
-    become_them: fn() -> io::Result<()>,
-    mode: u32,
-) -> Result<(), Stop> {
+fn attempt(checks: &mut Checks, become_them: Become, mode: u32) -> Result<(), Stop> {
     let (mut near, far) = sys::pipe()?;
     let Some(pid) = sys::fork()? else {
         drop(near);

@@ -70,23 +70,7 @@ pub fn report_in_pieces(checks: &mut Checks) -> Result<(), Stop> {
     checks.that(all.ends_with('\n'), || "no newline at the end".into());
     let report = Report::parse(&all);
     checks.eq("odd lines", &report.odd_lines, &Vec::new());
-    for key in [
-        "pid",
-        "address",
-        "length",
-        "path",
-        "reclaim",
-        "folios",
-        "pages",
-        "unmapped",
-        "failed",
-        "batches",
-        "runs",
-        "restored",
-        "reclaimed",
-        "unmap_ns",
-        "result",
-    ] {
+    for key in Report::KEYS {
         checks.that(report.get(key).is_some(), || {
             format!("no {key} in the report")
         });

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 
 use super::one_folio;
 use crate::knobs;
+use crate::live::LIVE;
 use crate::observe::pagemap;
 use crate::scenario::untouched;
 use crate::subject::Family;
@@ -16,7 +17,7 @@ use crate::trigger::{self, Path, Request, STATS, UNMAP};
 use crate::verdict::{Checks, Stop};
 
 pub fn modes(checks: &mut Checks) -> Result<(), Stop> {
-    for (path, mode) in [(UNMAP, 0o600), (STATS, 0o400)] {
+    for (path, mode) in [(UNMAP, 0o600), (LIVE, 0o600), (STATS, 0o400)] {
         let meta = fs::metadata(path)?;
         checks.eq(&format!("mode of {path}"), meta.mode() & 0o7777, mode);
         checks.eq("owner", (meta.uid(), meta.gid()), (0, 0));
