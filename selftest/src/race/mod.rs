@@ -12,7 +12,9 @@ mod child;
 mod driver;
 mod op;
 mod owner;
+mod plan;
 mod process;
+mod reclaim;
 mod words;
 
 use std::io;
@@ -21,79 +23,20 @@ use std::thread;
 
 use crate::count;
 use crate::live;
-use crate::observe::{pagemap, vmstat};
+use crate::observe::pagemap;
 use crate::sys::{self, errno_name, End};
-use crate::trigger;
 use crate::verdict::{Checks, Stop};
 use arena::Arena;
 use board::Board;
 use driver::{Driver, Tally};
 pub use op::Op;
+pub use plan::Plan;
+use plan::Watch;
 pub use process::Ending;
-
-/// What races, and how much of it has to be seen.
-#[derive(Clone)]
-pub struct Plan {
-    /// Pages of the memory: those of one folio.
-    pub pages: usize,
-    /// What the threads do to it.
-    pub ops: &'static [Op],
-    /// How many make requests at the same time; without any, live mode has to be on.
-    pub triggers: u64,
-    /// Live mode is on.
-    pub live: bool,
-    /// Whether a large folio is to be made anew where a small one was met.
-    pub renew: bool,
-    /// How many times a batch has to be longer than one.
-    pub large: u64,
-    /// How many of these have to meet an operation; without requests, operations one another.
-    pub raced: u64,
-    /// How many requests have to put entries back that they had taken.
-    pub restored: u64,
-    /// An event of /proc/vmstat that has to be counted, and how often.
-    pub event: Option<(&'static str, i64)>,
-    /// With which errnos requests may fail, besides EBUSY and ENOENT.
-    pub errnos: &'static [i32],
-}
-
-impl Plan {
-    /// A plan is hopeless after so many times the requests that it takes at best, not counting
-    /// those that found nothing mapped.
-    const MOST: u64 = 100;
-}
+use reclaim::Reclaim;
 
 /// Requests until a process must have ended.
 const PATIENCE: u64 = 100_000;
-
-/// Looks for the event of a plan.
-struct Watch {
-    event: Option<(&'static str, i64)>,
-    since: i64,
-}
-
-impl Watch {
-    fn begin(plan: &Plan) -> io::Result<Self> {
-        let since = plan.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
-        Ok(Watch {
-            event: plan.event,
-            since: since?,
-        })
-    }
-
-    /// How often it was counted.
-    fn moved(&self) -> io::Result<i64> {
-        let now = self.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
-        Ok(now? - self.since)
-    }
-
-    /// Whether it was counted often enough.
-    fn seen(&self) -> io::Result<bool> {
-        Ok(match self.event {
-            Some((_, least)) => self.moved()? >= least,
-            None => true,
-        })
-    }
-}
 
 /// Has a process race, as planned; returns the frames of the first folio.
 pub fn run(checks: &mut Checks, plan: &Plan) -> Result<(u64, usize), Stop> {
@@ -101,12 +44,12 @@ pub fn run(checks: &mut Checks, plan: &Plan) -> Result<(u64, usize), Stop> {
     let arena = Arena::new(plan.pages, plan.ops.contains(&Op::Merge), board)?;
     sys::use_all_cpus();
     live::set(plan.live)?;
-    let live = Live::begin()?;
+    let reclaim = Reclaim::begin()?;
     let watch = Watch::begin(plan)?;
     let pid = start(&arena, plan, Ending::Told)?;
     let frames = first_frames(pid, &arena)?;
     let tally = match plan.triggers {
-        0 => live.until(plan, board)?,
+        0 => reclaim.until(plan, board)?,
         _ => drive(&arena, (plan, &watch), pid)?,
     };
     board.stop.set(1);
@@ -140,7 +83,7 @@ pub fn run(checks: &mut Checks, plan: &Plan) -> Result<(u64, usize), Stop> {
         checks.that(moved >= least, || format!("{name} only moved by {moved}"));
     }
     if plan.live {
-        checks.note(format!("live mode took {} calls", live.taken()?));
+        checks.note(format!("live mode took {} calls", reclaim.taken()?));
     }
     Ok(frames)
 }
@@ -263,45 +206,5 @@ fn check_tally(checks: &mut Checks, plan: &Plan, tally: &Tally) {
     }
     if plan.triggers > 0 {
         checks.that(tally.ended(0) > 0, || "no request succeeded".into());
-    }
-}
-
-/// What live mode has counted since.
-struct Live {
-    taken: u64,
-    large: u64,
-}
-
-impl Live {
-    fn begin() -> io::Result<Self> {
-        let stats = trigger::stats()?;
-        let lengths = stats.iter().filter_map(|(key, value)| {
-            let length: u64 = key.strip_prefix("batch_len_")?.parse().ok()?;
-            (length > 1).then(|| value.parse::<u64>().ok())?
-        });
-        Ok(Live {
-            taken: stats.number("live_taken").unwrap_or(0),
-            large: lengths.sum(),
-        })
-    }
-
-    /// Calls that it took.
-    fn taken(&self) -> io::Result<u64> {
-        Ok(Self::begin()?.taken - self.taken)
-    }
-
-    /// Waits until enough batches were longer than one, without any request.
-    fn until(&self, plan: &Plan, board: &Board) -> io::Result<Tally> {
-        let mut tally = Tally::default();
-        let tries = Plan::MOST * plan.large;
-        while (tally.large < plan.large || tally.raced < plan.raced)
-            && board.begun.get() < tries
-            && !board.is_bad()
-        {
-            sys::give_way();
-            tally.large = Self::begin()?.large - self.large;
-            tally.raced = board.together.get();
-        }
-        Ok(tally)
     }
 }
