@@ -23,6 +23,9 @@ check: ## the whole test suite, all three kernels (GROUPS="a b": only these grou
 quick: ## a few tests of each kind, both architectures: the loop while editing
 	@ARCHES="$${ARCHES:-amd64 arm64}" scripts/check quick
 
+repeat: ## the test suite again and again: are its verdicts always the same? (RUNS=20, GROUPS=, ARCHES=)
+	@scripts/repeat $(GROUPS)
+
 results: ## what the last make check found, as a table
 	@scripts/results-table
 
@@ -75,4 +78,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick results check-debug check-mutants check-live fuzz hostile bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick repeat results check-debug check-mutants check-live fuzz hostile bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
