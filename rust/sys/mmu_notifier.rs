@@ -48,10 +48,7 @@ impl<'a> Invalidation<'a> {
         }
         // INVARIANT: Announced to whom there is. Nobody can register while an anon_vma lock of the
         // mm is held, which is the case until the end (`mm_take_all_locks()`).
-        Self {
-            range,
-            mm,
-        }
+        Self { range, mm }
     }
 }
 
