@@ -44,7 +44,7 @@ fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: 
 hostile: ## hostile requests by the million (REQUESTS=1000000, SEED=N, LIVE="0 1 both", ARCHES="arm64")
 	@REQUESTS='$(REQUESTS)' SEED='$(SEED)' FIRST='$(FIRST)' LIVE='$(LIVE)' scripts/hostile
 
-bench: ## what unmapping costs by either path: tables, JSON and plots (ARCHES=, SIZES=, CASES=, OUT=)
+bench: ## what unmapping costs by either path: tables, JSON and plots (ARCHES=, SIZES=, CASES=, OUT=, PATCH=)
 	@scripts/bench $(ARCHES)
 
 bench-compare: ## two results of make bench side by side (A=old.json B=new.json)

@@ -50,6 +50,22 @@ def columns($paths; $floor):
        else [""] end)
     + (if $floor | not then []
        else [$of[$paths[-1]].median // null | if . then "\(. / floor_per_page | two_places)x" else "" end] end);
+
+# Three paths on two kernels of one architecture: a row for each cell that both kernels have.
+def three_paths($stock; $other):
+  [["KiB", "sharing", "stock", "patched", "ours", "ours / patched"]]
+  + [ ([$stock.cells[], $other.cells[]] | map({what, case, kib, mapping}) | unique) as $places
+      | (cases | keys_unsorted[]) as $case
+      | $places | map(select(.case == $case)) | sort_by(.kib, .mapping == "pmd")[]
+      | . as $place
+      | ([$stock.cells[] | select({what, case, kib, mapping} == $place)] | map({(.path): .}) | add // {}) as $of
+      | ([$other.cells[] | select({what, case, kib, mapping} == $place and .path == "kernel")][0]) as $patched
+      | select(any($of[], $patched; .median))
+      | [ "\(.kib)\(if .mapping == "pmd" then " PMD" else "" end)", $case,
+          ($of.kernel | text), ($patched | text), ($of.batched | text),
+          (if $of.batched.median and $patched.median then $of.batched.median / $patched.median | two_places else "" end) ] ]
+  | table;
+
 def heads($flavour; $paths; $floor):
   [$paths[] | "\($flavour) \(.)"]
   + (if $paths | length < 2 then [] else ["gain"] end)
@@ -63,6 +79,17 @@ def heads($flavour; $paths; $floor):
   "",
   "\(.runs | map(.repeats) | unique | join(", ")) measurements of each cell, after a first one that is not counted: their median,",
   "and in brackets least and most, where they differ by more than a tenth of a per cent.",
+  ( ["inside", "outside"][] as $what
+  | .runs[] | select(.beside) as $other
+  | $doc.runs[] | select(.flavour == $other.beside and .swap == $other.swap and .clock == $other.clock) as $stock
+  | [$other, $stock | .cells |= map(select(.what == $what))] as [$patched, $plain]
+  | select($patched.cells != [])
+  | "", "## \($other.arch), three paths: \(whats[$what]), swap on \($other.swap)",
+    "",
+    "In \(units[$other.clock]) per page table entry that is unmapped. stock: the kernel's path in \($stock.kernel);",
+    "ours: this module's in the same kernel; patched: the kernel's path in \($other.kernel), of the same configuration.",
+    "",
+    three_paths($plain; $patched) ),
   ( ["inside", "outside"][] as $what
   | (.runs | map(.clock) | unique[]) as $clock
   | (.runs | map(.swap) | unique[]) as $swap

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
+/* On arm64 it would make a VMA on the stack, which it needs only to name the mm. */
 __anon_ttu_helper
 void anon_ttu_helper_arch_tlbbatch_add_pending(struct arch_tlbflush_unmap_batch *batch,
-					       struct mm_struct *mm, unsigned long start,
+					       struct vm_area_struct *vma, unsigned long start,
 					       unsigned long end)
 {
-	arch_tlbbatch_add_pending(batch, mm, start, end);
+#ifdef CONFIG_ARM64
+	__flush_tlb_range(vma, start, end, PAGE_SIZE, 3, TLBF_NOWALKCACHE | TLBF_NOSYNC);
+#else
+	arch_tlbbatch_add_pending(batch, vma->vm_mm, start, end);
+#endif
 }
 
 __anon_ttu_helper

@@ -8,22 +8,18 @@ use super::{
     bindings,
     mm::Mm, //
 };
-use core::{
-    marker::PhantomData,
-    ops::Range,
-    ptr, //
-};
+use core::ops::Range;
 
 /// An invalidation that has been announced; dropping it announces the end.
 ///
 /// # Invariants
 ///
-/// `range` is initialised, for an mm that is alive, and `mmu_notifier_invalidate_range_start()` was
-/// called with it if anybody listens.
+/// `range` is initialised for `mm`, and `mmu_notifier_invalidate_range_start()` was called with it if
+/// anybody listens.
 #[must_use = "the invalidation ends at once when the guard is unused"]
 pub(crate) struct Invalidation<'a> {
     range: bindings::mmu_notifier_range,
-    _mm: PhantomData<&'a Mm>,
+    mm: &'a Mm,
 }
 
 impl<'a> Invalidation<'a> {
@@ -34,12 +30,16 @@ impl<'a> Invalidation<'a> {
     pub(crate) fn start(mm: &'a Mm, range: Range<usize>) -> Self {
         // As mmu_notifier_range_init() does.
         let mut range = bindings::mmu_notifier_range {
-            mm: mm.as_ptr(),
             start: range.start,
             end: range.end,
+            #[cfg(CONFIG_MMU_NOTIFIER)]
+            mm: mm.as_ptr(),
+            #[cfg(CONFIG_MMU_NOTIFIER)]
             flags: 0,
+            #[cfg(CONFIG_MMU_NOTIFIER)]
             event: bindings::mmu_notifier_event_MMU_NOTIFY_CLEAR,
-            owner: ptr::null_mut(),
+            #[cfg(CONFIG_MMU_NOTIFIER)]
+            owner: core::ptr::null_mut(),
         };
         // SAFETY: May sleep, as the caller was told.
         unsafe { bindings::might_sleep() };
@@ -48,10 +48,7 @@ impl<'a> Invalidation<'a> {
         }
         // INVARIANT: Announced to whom there is. Nobody can register while an anon_vma lock of the
         // mm is held, which is the case until the end (`mm_take_all_locks()`).
-        Self {
-            range,
-            _mm: PhantomData,
-        }
+        Self { range, mm }
     }
 }
 
@@ -81,9 +78,7 @@ fn announce_end(mut range: bindings::mmu_notifier_range) {
 impl Drop for Invalidation<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the range is that of an mm that `_mm` has kept alive.
-        let mm = unsafe { Mm::from_raw(self.range.mm) };
-        if has_listeners(mm) {
+        if has_listeners(self.mm) {
             announce_end(self.range);
         }
     }

@@ -8,7 +8,8 @@
 use super::{
     bindings,
     mm::Mm,
-    pte::Pte, //
+    pte::Pte,
+    vma::Vma, //
 };
 use core::{
     ops::Range,
@@ -32,13 +33,13 @@ impl UnmapBatch {
         }
     }
 
-    /// Notes that `range` of `mm` has to be flushed (`arch_tlbbatch_add_pending()`).
-    pub(crate) fn add_pending(&mut self, mm: &Mm, range: &Range<usize>) {
-        // SAFETY: Only the running task uses its batch, and the mm is alive.
+    /// Notes that `range` of `vma` has to be flushed (`arch_tlbbatch_add_pending()`).
+    pub(crate) fn add_pending(&mut self, vma: &Vma, range: &Range<usize>) {
+        // SAFETY: Only the running task uses its batch, and the VMA is alive.
         unsafe {
             bindings::arch_tlbbatch_add_pending(
                 &raw mut (*self.ubc).arch,
-                mm.as_ptr(),
+                vma.as_ptr(),
                 range.start,
                 range.end,
             );

@@ -47,7 +47,7 @@ fn set_tlb_ubc_flush_pending(mm: &Mm, cleared: &ClearedPtes<'_, '_>) {
     }
 
     let mut batch = UnmapBatch::current();
-    batch.add_pending(mm, &cleared.range());
+    batch.add_pending(cleared.vma(), &cleared.range());
 
     // The entries must be cleared before `tlb_flush_batched` says so: flush_tlb_batched_pending()
     // reads them in the opposite order.

@@ -71,10 +71,11 @@ pub(crate) unsafe fn arch_tlbbatch_should_defer(mm: *mut mm_struct) -> bool {
 
 pub(crate) unsafe fn arch_tlbbatch_add_pending(
     _batch: *mut arch_tlbflush_unmap_batch,
-    mm: *mut mm_struct,
+    vma: *mut vm_area_struct,
     start: usize,
     end: usize,
 ) {
+    let mm = (*vma).vm_mm;
     (*mm).tlb.done(start..end);
     (*mm).tlb.put_off += 1;
 }
