@@ -81,7 +81,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 29] = [
+pub const GROUPS: [Group; 30] = [
     Group {
         options: "--leaks",
         ..group("requests", requests::tests)
@@ -94,7 +94,8 @@ pub const GROUPS: [Group; 29] = [
     group("pinned", pinned::tests),
     group("gup", gup::tests),
     group("device", device::tests),
-    group("faults", faults::tests),
+    group("faults", faults::in_path),
+    group("faults-around", faults::around),
     group("partial", partial::tests),
     group("lazyfree", lazyfree::tests),
     group("mlock", mlock::tests),

@@ -14,11 +14,16 @@ mod stops;
 
 use crate::runner::Test;
 
-/// All of them.
-pub fn tests() -> Vec<Test> {
+/// In the path itself, at each call.
+pub fn in_path() -> Vec<Test> {
     let mut tests = stops::tests();
     tests.extend(lazyfree::tests());
-    tests.extend(refusals::tests());
+    tests
+}
+
+/// On the way to the path, at its limits, everywhere in turn, and now and then.
+pub fn around() -> Vec<Test> {
+    let mut tests = refusals::tests();
     tests.extend(limit::tests());
     tests.extend(nth::tests());
     tests.extend(pressure::tests());
