@@ -42,7 +42,7 @@ impl Gup {
 
     /// Lets `subject` pin memory of its own.
     pub fn pin(&self, subject: &Subject<'_>, at: u64, len: u64, how: How) -> Result<(), Stop> {
-        let flags = u64::from(how.write) | u64::from(how.fast) << 1;
+        let flags = u64::from(how.write) | (u64::from(how.fast) << 1);
         let what = subject.pass(&[at, len, flags]);
         let fd = self.file.as_raw_fd() as u64;
         subject.syscall(

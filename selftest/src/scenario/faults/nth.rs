@@ -161,7 +161,7 @@ fn switching(checks: &mut Checks) -> Result<(), Stop> {
             live::set(!on)?;
             let (errno, reached) = nth.during(n, || live::write(text.as_bytes()))?;
             // To open the file can fail, too.
-            let errno = errno.map_or_else(|e| e.raw_os_error().unwrap_or(-1), |errno| errno);
+            let errno = errno.unwrap_or_else(|e| e.raw_os_error().unwrap_or(-1));
             let what = format!("failure {n} while live={text} is written");
             checks.that([0, libc::ENOMEM].contains(&errno), || {
                 format!("{what}: {}", errno_name(errno))

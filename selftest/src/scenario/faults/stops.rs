@@ -7,7 +7,7 @@ use crate::live::Since;
 use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
 use crate::scenario::course::{self, Plan, Via};
-use crate::scenario::mixed::MASKS;
+use crate::scenario::mixed::{Mask, MASKS};
 use crate::scenario::{facts, untouched};
 use crate::shape::device::device_exclusive;
 use crate::shape::stopped::{self, At, Stopped};
@@ -61,25 +61,13 @@ type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 
 /// Exclusive, shared and mixed folios x place.
 pub fn tests() -> Vec<Test> {
+    let (pmd, pte) = (mthp::pmd_order(), Mapping::Pte);
     let mut tests = Vec::new();
-    let offered = mthp::orders();
-    let pmd = mthp::pmd_order();
-    let pte = Mapping::Pte;
-    let size = |order: u32| format!("{} kB", bytes(1 << order) / 1024);
-    for (order, mapping) in [
-        (0, pte),
-        (2, pte),
-        (4, pte),
-        (pmd, pte),
-        (pmd, Mapping::Pmd),
-    ] {
-        if offered.contains(&order) {
-            let name = format!("{} by {mapping:?}, exclusive", size(order));
-            add(&mut tests, name, (order, mapping), move |f| {
-                shape::exclusive(f, order, mapping)
-            });
-        }
+    // What shows most comes first.
+    for (order, mapping) in [(0, pte), (2, pte), (4, pte)] {
+        add_exclusive(&mut tests, order, mapping);
     }
+    add_mixed(&mut tests, 4, MASKS[2], WriteBits::Equal);
     let name = format!("{} in 3 processes", size(4));
     add(&mut tests, name, (4, pte), move |f| {
         shape::forked(f, 4, pte, 3)
@@ -88,24 +76,35 @@ pub fn tests() -> Vec<Test> {
     add(&mut tests, name, (4, pte), |f| {
         device_exclusive(f, 4, &|i| [3, 4, 9].contains(&i))
     });
-    for order in [4, pmd] {
-        for (mask_name, mask) in MASKS.iter().take(3) {
-            for bits in [WriteBits::Equal, WriteBits::Differ] {
-                let many = mask_name.contains("every") && bits == WriteBits::Equal;
-                if !offered.contains(&order) || order > 4 && !many {
-                    continue;
-                }
-                let pages = 1 << order;
-                let bits_name = format!("{bits:?}").to_lowercase();
-                let size = size(order);
-                let name = format!("{size}, {mask_name} exclusive, write bits {bits_name}");
-                add(&mut tests, name, (order, pte), move |f| {
-                    shape::mixed(f, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
-                });
-            }
-        }
-    }
+    add_mixed(&mut tests, 4, MASKS[2], WriteBits::Differ);
+    add_mixed(&mut tests, 4, MASKS[0], WriteBits::Equal);
+    add_mixed(&mut tests, 4, MASKS[1], WriteBits::Equal);
+    add_exclusive(&mut tests, pmd, pte);
+    add_exclusive(&mut tests, pmd, Mapping::Pmd);
+    add_mixed(&mut tests, pmd, MASKS[2], WriteBits::Equal);
     tests
+}
+
+fn size(order: u32) -> String {
+    format!("{} kB", bytes(1 << order) / 1024)
+}
+
+fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
+    if mthp::orders().contains(&order) {
+        let name = format!("{} by {mapping:?}, exclusive", size(order));
+        add(tests, name, (order, mapping), move |f| {
+            shape::exclusive(f, order, mapping)
+        });
+    }
+}
+
+fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits: WriteBits) {
+    let pages = 1 << order;
+    let (size, bits_name) = (size(order), format!("{bits:?}").to_lowercase());
+    let name = format!("{size}, {name} exclusive, write bits {bits_name}");
+    add(tests, name, (order, Mapping::Pte), move |f| {
+        shape::mixed(f, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
+    });
 }
 
 fn add(
