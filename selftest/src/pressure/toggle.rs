@@ -89,6 +89,9 @@ impl fmt::Display for Toggle {
             taken,
             ..
         } = self;
+        if !self.reload {
+            return write!(f, "{switched} switches");
+        }
         write!(
             f,
             "{switched} switches, {loaded} reloads, {taken} calls taken"
