@@ -259,7 +259,13 @@ fn check(
         both.map(|(was, is)| is.swapped() && is != was)
     };
     let fits = |want: &&Stopped| (0..pages.len()).all(|k| lost(k).eq(want.lost[k].iter().copied()));
-    let Some(want) = can.iter().find(fits) else {
+    // Where nothing is lost, only what was put back tells the orders apart.
+    let restored = answer.report.number("restored");
+    let exact = can
+        .iter()
+        .filter(fits)
+        .find(|want| Some(want.restored) == restored);
+    let Some(want) = exact.or(can.iter().find(fits)) else {
         let slot = facts::first_slot(after);
         let row = |k: usize| facts::row(&after.processes[k].pages, &shape.folio, slot);
         let rows: Vec<_> = (0..pages.len()).map(row).collect();
