@@ -44,6 +44,9 @@ fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: 
 hostile: ## hostile requests by the million (REQUESTS=1000000, SEED=N, LIVE="0 1 both", ARCHES="arm64")
 	@REQUESTS='$(REQUESTS)' SEED='$(SEED)' FIRST='$(FIRST)' LIVE='$(LIVE)' scripts/hostile
 
+soak: ## pressure, switching and random plans for long (MINUTES=30, ARCHES="amd64-debug", SEED=N)
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' scripts/soak
+
 bench: ## what unmapping costs by either path: tables, JSON and plots (ARCHES=, SIZES=, CASES=, OUT=, PATCH=)
 	@scripts/bench $(ARCHES)
 
@@ -78,4 +81,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick repeat results check-debug check-mutants check-live fuzz hostile bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick repeat results check-debug check-mutants check-live fuzz hostile soak bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean

@@ -68,6 +68,8 @@ impl kernel::Module for AnonTtu {
         sys::symbols::resolve()?;
 
         let dir = Arc::new(debugfs::Dir::new(c"anon_ttu")?, GFP_KERNEL)?;
+        #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+        sys::fault::create_files(&dir)?;
         let last = Arc::pin_init(LastReport::new(), GFP_KERNEL)?;
         let live = Live::new()?;
         let this = Self {

@@ -30,6 +30,7 @@
 #define MODULE
 #endif
 
+#include <linux/fault-inject.h>
 #include <linux/ftrace.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
@@ -82,6 +83,7 @@
 /* Where helpers are inlined, the object file has only the rest. */
 #ifndef ANON_TTU_SYMBOLS_ONLY
 #include "barrier.c"
+#include "fault-inject.c"
 #include "ftrace.c"
 #include "internal.c"
 #include "kernel.c"

@@ -113,12 +113,17 @@ impl Dir {
             unsafe { bindings::debugfs_create_dir(name.as_char_ptr().cast(), ptr::null_mut()) };
         check_dentry(dentry).map(Self)
     }
+
+    /// Returns the raw pointer.
+    pub(super) fn as_ptr(&self) -> *mut bindings::dentry {
+        self.0.as_ptr()
+    }
 }
 
 impl Drop for Dir {
     fn drop(&mut self) {
         // SAFETY: The folder is ours, and its files, which keep it, are gone.
-        unsafe { bindings::debugfs_remove(self.0.as_ptr()) }
+        unsafe { bindings::debugfs_remove(self.as_ptr()) }
     }
 }
 
@@ -153,7 +158,7 @@ impl<T: ControlFile> File<T> {
             bindings::debugfs_create_file_full(
                 T::NAME.as_char_ptr().cast(),
                 T::MODE,
-                dir.0.as_ptr(),
+                dir.as_ptr(),
                 shared.cast_mut().cast(),
                 ptr::null(),
                 &FileOps::<T>::OPS,
@@ -186,7 +191,7 @@ impl<T: ControlFile> Drop for File<T> {
 }
 
 /// Turns what the functions that make files return into a result.
-fn check_dentry(dentry: *mut bindings::dentry) -> Result<NonNull<bindings::dentry>> {
+pub(super) fn check_dentry(dentry: *mut bindings::dentry) -> Result<NonNull<bindings::dentry>> {
     NonNull::new(kernel::error::from_err_ptr(dentry)?).ok_or(ENOMEM)
 }
 

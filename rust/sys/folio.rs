@@ -7,6 +7,7 @@
 
 use super::{
     bindings,
+    fault,
     page::Page,
     vma::Vma, //
 };
@@ -181,6 +182,9 @@ pub(crate) struct LockedFolio<'a> {
 impl<'a> LockedFolio<'a> {
     /// Takes the lock if it is free (`folio_trylock()`), as reclaim does.
     pub(crate) fn trylock(folio: &'a Folio) -> Option<FolioLockGuard<'a>> {
+        if fault::FOLIO_TRYLOCK.should_fail() {
+            return None;
+        }
         // SAFETY: The folio is kept by whoever has lent it.
         unsafe { bindings::folio_trylock(folio.as_ptr()) }.then(|| {
             // INVARIANT: Just locked, and the guard unlocks when it is dropped.

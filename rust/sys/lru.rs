@@ -6,7 +6,7 @@
 //! [`include/linux/swap.h`](srctree/include/linux/swap.h)
 
 use super::{
-    bindings,
+    bindings, fault,
     folio::{
         Folio,
         FolioRef, //
@@ -35,6 +35,9 @@ impl IsolatedFolio {
     ///
     /// Context: may sleep.
     pub(crate) fn isolate(folio: FolioRef) -> Option<Self> {
+        if fault::FOLIO_ISOLATE.should_fail() {
+            return None;
+        }
         // SAFETY: Called from process context, which may sleep; we hold a reference to the folio.
         let isolated = unsafe {
             bindings::lru_add_drain();

@@ -8,6 +8,7 @@
 
 use super::{
     bindings,
+    fault,
     vma::Vma, //
 };
 use core::{
@@ -132,6 +133,9 @@ impl MmUser {
     ///
     /// `EINTR` if a fatal signal is pending.
     pub(crate) fn mmap_read_lock_killable(&self) -> Result<MmapReadGuard<'_>> {
+        if fault::MMAP_LOCK.should_fail() {
+            return Err(EINTR);
+        }
         // SAFETY: The mm is alive.
         to_result(unsafe { bindings::mmap_read_lock_killable(self.as_ptr()) })?;
         // INVARIANT: Just locked.

@@ -9,6 +9,7 @@ pub(crate) mod barrier;
 mod bindings;
 pub(crate) mod cleared;
 pub(crate) mod debugfs;
+pub(crate) mod fault;
 pub(crate) mod folio;
 pub(crate) mod ftrace;
 pub(crate) mod lru;

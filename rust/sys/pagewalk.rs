@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    fault,
     folio::{
         Folio,
         FolioRef, //
@@ -22,7 +23,7 @@ use core::mem::MaybeUninit;
 ///
 /// Mirrors the use of `folio_walk_start()` in `mm/huge_memory.c: split_huge_pages_pid()`.
 pub(crate) fn folio_at(_lock: &MmapReadGuard<'_>, vma: &Vma, address: usize) -> Option<FolioRef> {
-    if !vma.range().contains(&address) {
+    if !vma.range().contains(&address) || fault::FOLIO_WALK.should_fail() {
         return None;
     }
     let mut walk = MaybeUninit::uninit();

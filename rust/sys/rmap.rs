@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    fault,
     folio::{
         Folio,
         LockedFolio, //
@@ -33,6 +34,9 @@ pub(crate) use bindings::{
 ///
 /// Context: may sleep; takes the anon_vma lock.
 pub(crate) fn rmap_walk<F: FnMut(&Vma, usize) -> bool>(folio: &LockedFolio<'_>, mut visit: F) {
+    if fault::RMAP_WALK.should_fail() {
+        return;
+    }
     let mut control = bindings::rmap_walk_control {
         arg: (&raw mut visit).cast(),
         rmap_one: Some(rmap_one::<F>),

@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    fault,
     folio::{
         Folio,
         LockedFolio, //
@@ -76,6 +77,9 @@ impl<'a> SwapCacheFolio<'a> {
     /// `ENOMEM` if the count is at the limit of the swap table and there is no memory for more,
     /// `EINVAL` if the slot is bad.
     pub(crate) fn dup_swap(&self, page: Page<'_>) -> Result {
+        if fault::SWAP_DUP.should_fail() {
+            return Err(ENOMEM);
+        }
         // SAFETY: By the type invariants the folio is locked and in the swap cache.
         to_result(unsafe { bindings::folio_dup_swap(self.as_ptr(), page.as_ptr()) })
     }
@@ -122,6 +126,9 @@ impl<'a> AllocatedSwap<'a> {
     /// `ENOSPC` if there is no swap space for all of it, or the memory control group may not use
     /// more.
     pub(crate) fn new(folio: &'a LockedFolio<'_>) -> Result<Self> {
+        if fault::ALLOC_SWAP.should_fail() {
+            return Err(ENOSPC);
+        }
         // SAFETY: The folio is locked, anonymous and up to date, being mapped.
         to_result(unsafe { bindings::folio_alloc_swap(folio.as_ptr()) }).map_err(|_| ENOSPC)?;
         folio.mark_dirty();

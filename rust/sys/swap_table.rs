@@ -6,6 +6,10 @@
 
 use super::{
     bindings,
+    fault::{
+        self,
+        Fault, //
+    },
     page::Pages,
     swap::SwapCacheFolio, //
 };
@@ -53,8 +57,8 @@ impl<'a> SwapClusterGuard<'a> {
 
         for (done, slot) in slots.clone().enumerate() {
             let value = slot.get();
-            if checked != Some(value) {
-                if !value.is_folio() || value.0 >= limit {
+            if checked != Some(value) || Fault::POSSIBLE {
+                if !value.is_folio() || value.0 >= limit || fault::SWAP_COUNT.should_fail() {
                     slots
                         .take(done)
                         .for_each(|slot| slot.set(slot.get().0 - one));

@@ -8,6 +8,7 @@
 use super::{
     bindings,
     cleared::ClearedPtes,
+    fault,
     folio::LockedFolio,
     mm::{
         Mm,
@@ -97,6 +98,9 @@ impl<'a> VmaWalk<'a> {
     /// Goes on to the next entry that maps the folio (`page_vma_mapped_walk()`).
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Mapping<'_, 'a>> {
+        if fault::VMA_WALK.should_fail() {
+            return None;
+        }
         // SAFETY: By the type invariants `pvmw` is initialised and its lock is as it says.
         // INVARIANT: The function holds the lock if and only if it returns true.
         self.found = unsafe { bindings::page_vma_mapped_walk(self.pvmw) };

@@ -9,6 +9,7 @@ use super::tally::{
 use crate::sys::{
     barrier,
     cleared::ClearedPtes,
+    fault,
     folio::LockedFolio, //
 };
 
@@ -31,12 +32,13 @@ pub(super) fn ttu_anon_lazyfree_folio(
     // a reference has set the flag before.
     barrier::smp_rmb();
 
-    if folio.is_dirty() && !cleared.vma().is_droppable() {
+    let dirty = folio.is_dirty() || fault::LAZYFREE_DIRTY.should_fail();
+    if dirty && !cleared.vma().is_droppable() {
         folio.set_swapbacked();
         return Err(Stop::Redirtied);
     }
     // One reference is that of whoever has isolated the folio.
-    if ref_count != 1 + map_count {
+    if ref_count != 1 + map_count || fault::LAZYFREE_REFERENCES.should_fail() {
         return Err(Stop::ExtraReferences);
     }
 

@@ -6,6 +6,7 @@ use super::tally::Stop;
 use crate::sys::{
     barrier,
     cleared::ClearedPtes,
+    fault,
     folio::Folio,
     page::Pages, //
 };
@@ -44,6 +45,9 @@ impl<'a> Sharer<'a> {
         cleared: &ClearedPtes<'_, '_>,
         pages: Pages<'_>,
     ) -> Result<(), Stop> {
+        if fault::SHARE_ANON_RMAP.should_fail() {
+            return Err(Stop::Pinned);
+        }
         if !self.not_pinned {
             // Between (A1) and (A2): pairs with the barrier in try_grab_folio(), between (B3) and
             // (B4).

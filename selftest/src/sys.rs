@@ -292,10 +292,20 @@ pub fn swapoff(path: &str) -> io::Result<()> {
     cvt(i64::from(unsafe { libc::swapoff(path.as_ptr()) })).map(drop)
 }
 
-/// A time limit, for the kernel at hand: qemu/init says how much longer than others it may take.
-pub fn patience(limit: std::time::Duration) -> std::time::Duration {
+/// How many times longer than on others things may take on the kernel at hand: qemu/init says.
+fn slowness() -> u32 {
     let slow = std::env::var("ANON_TTU_SLOW");
-    limit * slow.ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+    slow.ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
+/// A time limit, for the kernel at hand.
+pub fn patience(limit: std::time::Duration) -> std::time::Duration {
+    limit * slowness()
+}
+
+/// How often to repeat something that shall be done `times` times where that is fast.
+pub fn repeats(times: u64) -> u64 {
+    times.div_ceil(slowness().into())
 }
 
 /// `swapoff(2)` that is given up after a time: it looks for the last users of a device for ever.

@@ -8,6 +8,8 @@ use crate::bindings;
 pub(crate) mod barrier;
 #[path = "../../rust/sys/cleared.rs"]
 pub(crate) mod cleared;
+#[path = "../../rust/sys/fault.rs"]
+pub(crate) mod fault;
 #[path = "../../rust/sys/folio.rs"]
 pub(crate) mod folio;
 #[path = "../../rust/sys/lru.rs"]

@@ -3,12 +3,15 @@
 //! Puts memory under pressure for long: the engine of the group `pressure` of `selftest`.
 //!
 //! usage: pressure [--seconds N] [--limit MIB] [--times N] [--processes N] [--threads N]
-//!                 [--live 0|1] [--toggle TIMES]
+//!                 [--live 0|1] [--toggle TIMES] [--switch 0|1] [--faults 0|1]
+//! `--toggle` switches live mode and reloads the module so often, `--switch` switches live mode all
+//! the time, `--faults` injects failures where the kernel can.
 //! Exits with 0 if no byte was lost and nothing stayed behind.
 
 use std::env;
 use std::process::ExitCode;
 
+use anon_ttu_selftest::faults::{self, NowAndThen};
 use anon_ttu_selftest::knobs::{Quiet, Saved};
 use anon_ttu_selftest::live;
 use anon_ttu_selftest::observe::mthp;
@@ -16,9 +19,10 @@ use anon_ttu_selftest::pressure::{self, Plan, Toggle};
 use anon_ttu_selftest::verdict::{Checks, Stop};
 
 fn main() -> ExitCode {
-    let Some((plan, toggle)) = parse() else {
+    let Some((plan, toggle, faults)) = parse() else {
         eprintln!("usage: pressure [--seconds N] [--limit MIB] [--times N] [--processes N]");
-        eprintln!("                [--threads N] [--live 0|1] [--toggle TIMES]");
+        eprintln!("                [--threads N] [--live 0|1] [--toggle TIMES] [--switch 0|1]");
+        eprintln!("                [--faults 0|1]");
         return ExitCode::from(2);
     };
     // Who switches waits for each task to sleep or to leave the kernel. khugepaged, the least of
@@ -27,7 +31,7 @@ fn main() -> ExitCode {
     let saved = Saved::save();
     mthp::open();
     let mut checks = Checks::default();
-    let ended = go(&mut checks, &plan, toggle);
+    let ended = go(&mut checks, &plan, toggle, faults);
     for line in saved.restore().iter().chain(checks.broken()) {
         println!("pressure: FAIL {line}");
     }
@@ -41,18 +45,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn go(checks: &mut Checks, plan: &Plan, toggle: Option<Toggle>) -> Result<(), Stop> {
+fn go(checks: &mut Checks, plan: &Plan, toggle: Option<Toggle>, faults: bool) -> Result<(), Stop> {
     if plan.live {
         live::set(true)?;
     }
+    let faults = match faults && faults::possible() {
+        true => Some(NowAndThen::new()?),
+        false => None,
+    };
     pressure::run(checks, plan, toggle, &mut |line| {
         println!("pressure: {line}")
-    })
+    })?;
+    if let Some(faults) = faults {
+        println!("pressure: {} failures injected", faults.count()?);
+    }
+    Ok(())
 }
 
-fn parse() -> Option<(Plan, Option<Toggle>)> {
+fn parse() -> Option<(Plan, Option<Toggle>, bool)> {
     let mut plan = Plan::default();
     let mut toggle = None;
+    let mut faults = false;
     let mut args = env::args().skip(1);
     while let Some(name) = args.next() {
         let value: u64 = args.next()?.parse().ok()?;
@@ -64,8 +77,11 @@ fn parse() -> Option<(Plan, Option<Toggle>)> {
             "--threads" => plan.threads = value,
             "--live" => plan.live = value != 0,
             "--toggle" => toggle = Some(Toggle::new(value)),
+            "--switch" if value != 0 => toggle = Some(Toggle::live_only()),
+            "--switch" => {}
+            "--faults" => faults = value != 0,
             _ => return None,
         }
     }
-    Some((plan, toggle))
+    Some((plan, toggle, faults))
 }

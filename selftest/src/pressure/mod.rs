@@ -175,8 +175,13 @@ pub fn run(
     let mut died = None;
     while died.is_none() {
         let more = match &mut toggle {
-            Some(toggle) => toggle.step(checks)?,
-            None => start.elapsed().as_secs() < plan.seconds,
+            Some(toggle) if toggle.ends() => toggle.step(checks)?,
+            other => {
+                if let Some(toggle) = other {
+                    toggle.step(checks)?;
+                }
+                start.elapsed().as_secs() < plan.seconds
+            }
         };
         if !more {
             break;

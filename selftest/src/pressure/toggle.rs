@@ -19,6 +19,8 @@ const RELOAD: u64 = 4;
 /// What has been switched, and how often it shall be.
 pub struct Toggle {
     times: u64,
+    /// Whether the module goes and comes back as well.
+    reload: bool,
     switched: u64,
     loaded: u64,
     taken: u64,
@@ -29,10 +31,24 @@ impl Toggle {
     pub fn new(times: u64) -> Self {
         Toggle {
             times,
+            reload: true,
             switched: 0,
             loaded: 0,
             taken: 0,
         }
+    }
+
+    /// Switches live mode as long as the pressure lasts, and leaves the module.
+    pub fn live_only() -> Self {
+        Toggle {
+            reload: false,
+            ..Toggle::new(u64::MAX)
+        }
+    }
+
+    /// Whether it is over when all is switched.
+    pub(super) fn ends(&self) -> bool {
+        self.reload
     }
 
     /// Switches once; false if it has been enough.
@@ -43,7 +59,7 @@ impl Toggle {
         }
         live::set(self.switched % 2 == 0)?;
         self.switched += 1;
-        if self.switched % RELOAD == 1 {
+        if self.reload && self.switched % RELOAD == 1 {
             self.reload(checks)?;
         }
         Ok(true)
@@ -73,6 +89,9 @@ impl fmt::Display for Toggle {
             taken,
             ..
         } = self;
+        if !self.reload {
+            return write!(f, "{switched} switches");
+        }
         write!(
             f,
             "{switched} switches, {loaded} reloads, {taken} calls taken"

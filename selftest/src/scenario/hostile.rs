@@ -49,18 +49,19 @@ pub fn tests() -> Vec<Test> {
 }
 
 fn requests((seed, (name, live)): (u64, (&'static str, Option<bool>))) -> Test {
-    let name = format!("hostile: {REQUESTS} requests from seed {seed}, {name}");
+    let requests = sys::repeats(REQUESTS);
+    let name = format!("hostile: {requests} requests from seed {seed}, {name}");
     Test::new(name, move |checks| {
         let plan = Plan {
             seed,
             first: 0,
-            requests: REQUESTS,
+            requests,
             live,
         };
         let mut said = Vec::new();
         let judged = hostile::run(checks, &plan, &mut |line| said.push(line))?;
         said.into_iter().for_each(|line| checks.note(line));
-        checks.eq("requests judged", judged.done, REQUESTS);
+        checks.eq("requests judged", judged.done, requests);
         Ok(())
     })
 }

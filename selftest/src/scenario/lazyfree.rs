@@ -85,7 +85,8 @@ pub fn tests() -> Vec<Test> {
 
 type Make = for<'f> fn(&'f Family, u32, Mapping) -> Result<Shape<'f>, Stop>;
 
-fn clean(family: &Family, order: u32, mapping: Mapping) -> Result<Shape<'_>, Stop> {
+/// A folio that may be dropped.
+pub fn clean(family: &Family, order: u32, mapping: Mapping) -> Result<Shape<'_>, Stop> {
     let shape = shape::exclusive(family, order, mapping)?;
     free(&shape)?;
     Ok(shape)

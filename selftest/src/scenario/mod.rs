@@ -4,9 +4,12 @@
 
 pub mod contpte;
 pub mod course;
+pub mod device;
 pub mod exclusive;
 pub mod facts;
+pub mod faults;
 pub mod fork;
+pub mod gup;
 pub mod hostile;
 pub mod hwpoison;
 pub mod lazyfree;
@@ -78,7 +81,7 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run.
-pub const GROUPS: [Group; 26] = [
+pub const GROUPS: [Group; 30] = [
     Group {
         options: "--leaks",
         ..group("requests", requests::tests)
@@ -89,6 +92,10 @@ pub const GROUPS: [Group; 26] = [
     group("fork", fork::tests),
     group("mixed", mixed::tests),
     group("pinned", pinned::tests),
+    group("gup", gup::tests),
+    group("device", device::tests),
+    group("faults", faults::in_path),
+    group("faults-around", faults::around),
     group("partial", partial::tests),
     group("lazyfree", lazyfree::tests),
     group("mlock", mlock::tests),

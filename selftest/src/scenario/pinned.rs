@@ -5,7 +5,7 @@
 //! A pin is seen for the whole folio, and asked about for exclusive pages only. So each process
 //! loses the pages before its first exclusive one, and keeps the rest.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use super::facts::{self, Facts};
 use super::mixed::{Mask, MASKS};
@@ -15,7 +15,7 @@ use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, folio, model, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
-use crate::sys::{self, errno_name, page_size};
+use crate::sys::{self, errno_name};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
@@ -106,13 +106,24 @@ fn both(checks: &mut Checks, reclaim: bool, make: &Make<'_>) -> Result<(), Stop>
         let family = Family::new(2)?;
         let origin = System::take()?;
         let (shape, pin) = make(&family, &ring)?;
-        run(checks, &ring, shape, (path, reclaim, pin), &origin)
+        let pins = Pinned { ring: &ring, pin };
+        run(checks, &pins, shape, (path, reclaim, pin), &origin)
     })
 }
 
-fn run(
+/// Who has pinned memory of a folio.
+pub trait Pins {
+    /// The pin and the first process must still have the same memory.
+    fn check(&self, checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop>;
+
+    /// Lets go of it.
+    fn unpin(&self) -> io::Result<()>;
+}
+
+/// The course of a folio of which page `pin` is pinned.
+pub fn run(
     checks: &mut Checks,
-    ring: &Ring,
+    pins: &dyn Pins,
     mut shape: Shape<'_>,
     (path, reclaim, pin): (Path, bool, usize),
     origin: &System,
@@ -143,9 +154,9 @@ fn run(
         let what = format!("minor faults of process {k} when it wrote");
         checks.eq(&what, faults[k].minor, shared as u64);
     }
-    check_pin(checks, ring, &shape, pin)?;
+    pins.check(checks, &shape)?;
 
-    ring.unpin()?;
+    pins.unpin()?;
     // Writes have given each process pages of its own, and the folio to the first exclusive page's
     // owner: the same request must now succeed for what is left of it.
     let request = Request {
@@ -184,7 +195,7 @@ fn check_refused(
         let lost = now.pages.iter().filter(|e| e.swapped()).count();
         match model::refused(pages) {
             Some(refused) => {
-                check_kept(checks, shape, k, refused.from, before, after);
+                course::check_parts(checks, shape, k, &|i| i < refused.from, (before, after));
                 counted.batches += refused.taken.batches;
                 counted.runs += refused.taken.runs;
                 counted.mappings += refused.taken.mappings;
@@ -196,7 +207,7 @@ fn check_refused(
                 untouched::check_entries(checks, &format!("process {k}"), was, now, folio);
             }
             None => {
-                check_kept(checks, shape, k, folio.pages, before, after);
+                course::check_parts(checks, shape, k, &|_| true, (before, after));
                 let one = model::expected(std::slice::from_ref(pages));
                 counted.batches += one.batches;
                 counted.runs += one.runs;
@@ -229,57 +240,36 @@ fn check_refused(
     }
 }
 
-/// Process `k` has lost the pages before `from`, and has the rest bit for bit.
-fn check_kept(
-    checks: &mut Checks,
-    shape: &Shape<'_>,
-    k: usize,
-    from: usize,
-    before: &Snapshot,
-    after: &Snapshot,
-) {
-    let (was, now) = (&before.processes[k], &after.processes[k]);
-    let mapped = shape.pages[k].iter().enumerate();
-    let lost = mapped.filter(|(i, p)| *i < from && p.is_some()).count();
-    let slot = facts::first_slot(after);
-    for (i, entry) in now.pages.iter().enumerate() {
-        let ok = match shape.pages[k][i].is_some() && i < from {
-            true => entry.swap_offset() == slot.map(|s| s + i as u64),
-            // How often the page is mapped (bit 56) changes when another process lost it.
-            false => (entry.0 ^ was.pages[i].0) & !(1 << 56) == 0,
-        };
-        checks.that(ok, || {
-            format!(
-                "entry {i} of process {k}: was {:#x}, is {:#x}",
-                was.pages[i].0, entry.0
-            )
-        });
-    }
-    let kb = (lost * page_size() / 1024) as u64;
-    let (a, b) = (&was.status, &now.status);
-    let what = |field| format!("{field} of process {k}");
-    checks.eq(&what("RssAnon"), b.rss_anon + kb, a.rss_anon);
-    checks.eq(&what("VmSwap"), b.vm_swap, a.vm_swap + kb);
+/// A page that is pinned by io_uring.
+struct Pinned<'a> {
+    ring: &'a Ring,
+    pin: usize,
 }
 
-/// The pin and the process must still have the same memory.
-fn check_pin(checks: &mut Checks, ring: &Ring, shape: &Shape<'_>, pin: usize) -> Result<(), Stop> {
-    let owner = &shape.subjects[0];
-    let at = shape.folio.page(pin);
-    let (mut from, to) = sys::pipe()?;
+impl Pins for Pinned<'_> {
+    fn check(&self, checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop> {
+        let Pinned { ring, pin } = *self;
+        let owner = &shape.subjects[0];
+        let at = shape.folio.page(pin);
+        let (mut from, to) = sys::pipe()?;
 
-    let before = owner.peek(at)?;
-    owner.poke(at, before ^ 0xff)?;
-    ring.write_out(&to, at, 8)?;
-    let mut through = [0; 8];
-    from.read_exact(&mut through)?;
-    checks.eq("byte seen through the pin", through[0], before ^ 0xff);
+        let before = owner.peek(at)?;
+        owner.poke(at, before ^ 0xff)?;
+        ring.write_out(&to, at, 8)?;
+        let mut through = [0; 8];
+        from.read_exact(&mut through)?;
+        checks.eq("byte seen through the pin", through[0], before ^ 0xff);
 
-    through[0] = before;
-    (&to).write_all(&through)?;
-    ring.read_in(&from, at, 8)?;
-    checks.eq("byte written through the pin", owner.peek(at)?, before);
-    Ok(())
+        through[0] = before;
+        (&to).write_all(&through)?;
+        ring.read_in(&from, at, 8)?;
+        checks.eq("byte written through the pin", owner.peek(at)?, before);
+        Ok(())
+    }
+
+    fn unpin(&self) -> io::Result<()> {
+        self.ring.unpin()
+    }
 }
 
 fn add_spliced(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {

@@ -61,7 +61,7 @@ fn tests(cpus: u64) -> Vec<Test> {
 
 fn races(cpus: u64) -> Vec<Race> {
     // With one CPU a request only meets what was interrupted in the middle.
-    let raced = if cpus == 1 { 1 } else { 10 };
+    let raced = if cpus == 1 { 1 } else { sys::repeats(10) };
     let plain = Race {
         name: "",
         order: Some(ORDER),
@@ -71,7 +71,7 @@ fn races(cpus: u64) -> Vec<Race> {
             triggers: 1,
             live: false,
             renew: true,
-            large: 30,
+            large: sys::repeats(30),
             raced,
             restored: 0,
             event: None,
@@ -89,7 +89,7 @@ fn races(cpus: u64) -> Vec<Race> {
     let large = |name, ops: &'static [Op]| {
         let mut race = race(name, ops);
         race.order = None;
-        race.plan.large = 20;
+        race.plan.large = sys::repeats(20);
         race.plan.raced = raced.min(5);
         // To collapse them makes them large again.
         race.plan.renew = false;
@@ -109,12 +109,12 @@ fn races(cpus: u64) -> Vec<Race> {
     let mut ksm = race("KSM", &[Op::Merge, Op::Unmerge]);
     ksm.ready = knobs::busy_ksm;
     ksm.plan.event = Some(("cow_ksm", 10));
-    ksm.plan.large = 10;
+    ksm.plan.large = sys::repeats(10);
     ksm.plan.raced = raced.min(5);
     ksm.plan.errnos = &[libc::EOPNOTSUPP];
 
     let mut pins = race("pins", &[Op::Pin]);
-    pins.plan.restored = if cpus == 1 { 0 } else { 5 };
+    pins.plan.restored = if cpus == 1 { 0 } else { sys::repeats(5) };
 
     let mut two = race("two requests at once", &[]);
     two.plan.triggers = 2;
@@ -136,7 +136,7 @@ fn races(cpus: u64) -> Vec<Race> {
     let mut everything = race("everything", EVERYTHING);
     everything.plan.triggers = 2;
     everything.plan.live = true;
-    everything.plan.large = 15;
+    everything.plan.large = sys::repeats(15);
     everything.plan.errnos = &[libc::EOPNOTSUPP];
     everything.ready = || knobs::busy_khugepaged().and_then(|()| knobs::busy_ksm());
 

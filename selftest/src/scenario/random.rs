@@ -4,17 +4,17 @@
 
 use crate::random::{draw, test};
 use crate::runner::Test;
+use crate::sys;
 
 /// As many as take less than a minute.
-const SEEDS: std::ops::Range<u64> = 0..40;
+const SEEDS: u64 = 40;
 
 /// One test a seed.
 pub fn tests() -> Vec<Test> {
-    let seeds = SEEDS;
     let test = |seed| {
         let plan = draw::plan(seed);
         let whose = format!("seed {seed}");
         test(format!("random: {whose}: {plan}"), whose, plan)
     };
-    seeds.map(test).collect()
+    (0..sys::repeats(SEEDS)).map(test).collect()
 }

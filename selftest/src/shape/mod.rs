@@ -5,10 +5,12 @@
 //! Every shape is proved from outside before a test may use it. What cannot be made here is a
 //! skip with its reason.
 
+pub mod device;
 pub mod folio;
 pub mod make;
 pub mod model;
 pub mod partial;
+pub mod stopped;
 pub mod swapcached;
 pub mod whole;
 

@@ -102,13 +102,16 @@ pub fn refused(pages: &Pages) -> Option<Refused> {
 }
 
 /// The ranges of pages that are mapped, and equal in what a batch must respect.
-fn batches(pages: &Pages) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(super) fn batches(pages: &Pages) -> impl Iterator<Item = Range<usize>> + '_ {
     let key = |i: usize| pages[i].map(|p| (p.part, p.writable, p.soft_dirty, p.uffd_wp));
     split(0..pages.len(), key).filter(|r| pages[r.start].is_some())
 }
 
 /// The parts of a batch that are equal in exclusivity.
-fn runs<'a>(pages: &'a Pages, batch: &Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+pub(super) fn runs<'a>(
+    pages: &'a Pages,
+    batch: &Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + 'a {
     split(batch.clone(), |i| pages[i].map(|p| p.exclusive))
 }
 

@@ -7,6 +7,7 @@
 
 mod content;
 mod gone;
+mod parts;
 mod unmapped;
 
 use super::facts::{self, Facts};
@@ -16,11 +17,12 @@ use crate::shape::{whole, Shape};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
-use content::{check_back, check_written};
-pub use content::{check_own_writes, read_back, write_all};
+use content::check_back;
+pub use content::{check_own_writes, check_written, read_back, write_all};
 pub use gone::check_gone;
-pub use unmapped::check_report;
-use unmapped::{check_live, check_unmapped};
+pub use parts::check_parts;
+use unmapped::check_live;
+pub use unmapped::{check_report, check_unmapped};
 
 /// Who unmaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Failures in the middle of a folio: at each run of a batch, in each VMA.
+
+use crate::faults::Fault;
+use crate::live::Since;
+use crate::observe::{mthp, Snapshot, System};
+use crate::runner::Test;
+use crate::scenario::course::{self, Plan, Via};
+use crate::scenario::mixed::{Mask, MASKS};
+use crate::scenario::{facts, untouched};
+use crate::shape::device::device_exclusive;
+use crate::shape::stopped::{self, At, Stopped};
+use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
+use crate::subject::Family;
+use crate::sys::errno_name;
+use crate::trigger::{self, Answer, Path, Request};
+use crate::verdict::{Checks, Stop};
+
+/// A place that fails: its name, what must be seen, and the reason that is counted.
+#[derive(Clone, Copy)]
+struct Place {
+    name: &'static str,
+    at: fn(u64) -> At,
+    reason: &'static str,
+}
+
+const PLACES: [Place; 4] = [
+    Place {
+        name: "fail_share_anon_rmap",
+        at: At::Share,
+        reason: "failed_pinned",
+    },
+    Place {
+        name: "fail_swap_dup",
+        at: At::SwapDup,
+        reason: "failed_swap_count",
+    },
+    Place {
+        name: "fail_swap_count",
+        at: At::SwapCount,
+        reason: "failed_swap_count",
+    },
+    Place {
+        name: "fail_vma_walk",
+        at: At::Walk,
+        reason: "failed_still_mapped",
+    },
+];
+
+/// What comes after the failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The rest is unmapped, too.
+    Unmap,
+    /// All processes read and write what they have.
+    ReadBack,
+}
+
+type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
+
+/// Exclusive, shared and mixed folios x place.
+pub fn tests() -> Vec<Test> {
+    let (pmd, pte) = (mthp::pmd_order(), Mapping::Pte);
+    let mut tests = Vec::new();
+    // What shows most comes first.
+    for (order, mapping) in [(0, pte), (2, pte), (4, pte)] {
+        add_exclusive(&mut tests, order, mapping);
+    }
+    add_mixed(&mut tests, 4, MASKS[2], WriteBits::Equal);
+    let name = format!("{} in 3 processes", size(4));
+    add(&mut tests, name, (4, pte), move |f| {
+        shape::forked(f, 4, pte, 3)
+    });
+    let name = format!("{}, a device has three pages", size(4));
+    add(&mut tests, name, (4, pte), |f| {
+        device_exclusive(f, 4, &|i| [3, 4, 9].contains(&i))
+    });
+    add_mixed(&mut tests, 4, MASKS[2], WriteBits::Differ);
+    add_mixed(&mut tests, 4, MASKS[0], WriteBits::Equal);
+    add_mixed(&mut tests, 4, MASKS[1], WriteBits::Equal);
+    add_exclusive(&mut tests, pmd, pte);
+    add_exclusive(&mut tests, pmd, Mapping::Pmd);
+    add_mixed(&mut tests, 6, MASKS[2], WriteBits::Equal);
+    tests
+}
+
+fn size(order: u32) -> String {
+    format!("{} kB", bytes(1 << order) / 1024)
+}
+
+fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
+    if mthp::orders().contains(&order) {
+        let name = format!("{} by {mapping:?}, exclusive", size(order));
+        add(tests, name, (order, mapping), move |f| {
+            shape::exclusive(f, order, mapping)
+        });
+    }
+}
+
+fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits: WriteBits) {
+    if !mthp::orders().contains(&order) {
+        return;
+    }
+    let pages = 1 << order;
+    let (size, bits_name) = (size(order), format!("{bits:?}").to_lowercase());
+    let name = format!("{size}, {name} exclusive, write bits {bits_name}");
+    add(tests, name, (order, Mapping::Pte), move |f| {
+        shape::mixed(f, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
+    });
+}
+
+fn add(
+    tests: &mut Vec<Test>,
+    shape_name: String,
+    (order, mapping): (u32, Mapping),
+    make: impl for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop> + Clone + 'static,
+) {
+    for place in PLACES {
+        let name = format!("faults: {}: {shape_name}", place.name);
+        let make = make.clone();
+        let pages = 1 << order;
+        tests.push(Test::new(name, move |checks| {
+            let by_pmd = mapping == Mapping::Pmd;
+            each_call(checks, &place, pages, by_pmd, &make)
+        }));
+    }
+}
+
+/// Fails at each call in turn, until there are no more; of a large folio, at some.
+fn each_call(
+    checks: &mut Checks,
+    place: &Place,
+    pages: u64,
+    by_pmd: bool,
+    make: &Make,
+) -> Result<(), Stop> {
+    // Of large folios, and of what does not stop one, some calls have to do; the last is never made.
+    let mut some = vec![0, 1, pages / 2, pages - 1, pages, 1 << 30];
+    some.sort_unstable();
+    some.dedup();
+    let stops = !matches!((place.at)(0), At::SwapCount(_));
+    let calls: Box<dyn Iterator<Item = u64>> = match pages {
+        0..=16 if stops => Box::new(0..),
+        _ => Box::new(some.into_iter()),
+    };
+    for n in calls {
+        let mut reached = false;
+        // Both after the first call, and then in turn.
+        for (i, then) in [(0, Then::Unmap), (1, Then::ReadBack)] {
+            if n > 0 && n % 2 != i {
+                continue;
+            }
+            checks.context(format!("call {n}, {then:?}"));
+            reached = run(checks, place, n, (then, by_pmd), make)?;
+            if !checks.broken().is_empty() {
+                return Err(Stop::Fail("no further call is tried after that".into()));
+            }
+        }
+        if !reached {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Has call `n` fail; false if it did not come to that.
+fn run(
+    checks: &mut Checks,
+    place: &Place,
+    n: u64,
+    (then, by_pmd): (Then, bool),
+    make: &Make,
+) -> Result<bool, Stop> {
+    let fault = Fault::of_module(place.name)?;
+    let by_page = Fault::of_module("fail_swap_count")?;
+    let family = Family::new(4)?;
+    let origin = System::take()?;
+    let mut shape = make(&family)?;
+    let folio = shape.folio;
+    whole::must_be_swapped(folio.order)?;
+    let before = shape.look()?;
+    let since = Since::now()?;
+    if let At::SwapDup(_) = (place.at)(n) {
+        by_page.arm(0, -1, 100)?;
+    }
+    fault.once_after(n)?;
+    let answer = trigger::request(&request(&shape, (0, 0)))?;
+    let reached = fault.disarm()?;
+    by_page.disarm()?;
+    let after = shape.look()?;
+    let at = (place.at)(n);
+    let rest = check(checks, &shape, (at, by_pmd), (&before, &after), &answer)?;
+    checks.eq("whether it failed", reached, rest.reached);
+    let failed = u64::from(answer.errno != 0);
+    since.check(checks, &[(place.reason, failed), ("failed", failed)])?;
+    if !checks.broken().is_empty() {
+        return Err(Stop::Fail("not read back after that".into()));
+    }
+
+    if then == Then::Unmap {
+        if let Some(first) = first_left(&after) {
+            let answer = trigger::request(&request(&shape, first))?;
+            checks.eq("errno of the rest", errno_name(answer.errno), "ok".into());
+            let left = shape.expected().mappings - rest.taken.mappings;
+            let number = answer.report.number("unmapped");
+            checks.eq("report unmapped, of the rest", number, Some(left));
+        }
+        let plan = Plan {
+            via: Via::Module(Path::Batched),
+            reclaim: false,
+            offset: 0,
+        };
+        course::check_unmapped(checks, &shape, &plan, &before, &shape.look()?);
+    }
+    course::read_back(checks, &shape)?;
+    let back = shape.look()?;
+    shape.allow_writes()?;
+    let faults = course::write_all(checks, &shape)?;
+    course::check_written(checks, &shape, &back, &shape.look()?, &faults);
+    for subject in shape.subjects.drain(..) {
+        subject.exit()?;
+    }
+    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    Ok(reached)
+}
+
+/// The request for the folio that has page `i` of process `k`.
+fn request(shape: &Shape<'_>, (k, i): (usize, usize)) -> Request {
+    Request::new(shape.subjects[k].pid, shape.folio.page(i), Path::Batched)
+}
+
+/// A page that is still mapped.
+fn first_left(now: &Snapshot) -> Option<(usize, usize)> {
+    let of = |(k, process): (usize, &crate::observe::Process)| {
+        Some((k, process.pages.iter().position(|e| e.present())?))
+    };
+    now.processes.iter().enumerate().find_map(of)
+}
+
+/// Each process has lost what it must have, in one of the orders in which they can be visited, and
+/// the report says so.
+fn check(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    (at, by_pmd): (At, bool),
+    (before, after): (&Snapshot, &Snapshot),
+    answer: &Answer,
+) -> Result<Stopped, Stop> {
+    let pages = &shape.pages;
+    let can = [false, true].map(|reversed| {
+        let visits = stopped::visits(pages, reversed);
+        stopped::stopped(pages, &visits, by_pmd, at)
+    });
+    // What a device has is not present before.
+    let lost = |k: usize| {
+        let was = before.processes[k].pages.iter();
+        let both = was.zip(&after.processes[k].pages);
+        both.map(|(was, is)| is.swapped() && is != was)
+    };
+    let fits = |want: &&Stopped| (0..pages.len()).all(|k| lost(k).eq(want.lost[k].iter().copied()));
+    // Where nothing is lost, only what was put back tells the orders apart.
+    let restored = answer.report.number("restored");
+    let exact = can
+        .iter()
+        .filter(fits)
+        .find(|want| Some(want.restored) == restored);
+    let Some(want) = exact.or(can.iter().find(fits)) else {
+        let slot = facts::first_slot(after);
+        let row = |k: usize| facts::row(&after.processes[k].pages, &shape.folio, slot);
+        let rows: Vec<_> = (0..pages.len()).map(row).collect();
+        let wanted = |k: usize| {
+            let letter = |lost: &bool| if *lost { '.' } else { '-' };
+            can[0].lost[k].iter().map(letter).collect::<String>()
+        };
+        let wanted: Vec<_> = (0..pages.len()).map(wanted).collect();
+        return Err(Stop::Fail(format!(
+            "{at:?} leaves {rows:?}, expected {wanted:?}"
+        )));
+    };
+    for k in 0..pages.len() {
+        course::check_parts(checks, shape, k, &|i| want.lost[k][i], (before, after));
+    }
+    if want.taken.mappings == 0 {
+        untouched::check(checks, &shape.folio, before, after);
+    } else {
+        let kb = bytes(shape.folio.pages) / 1024;
+        let (was, is) = (before.system.swap_used_kb, after.system.swap_used_kb);
+        checks.eq("swap used", is, was + kb);
+    }
+    for (i, (_, count)) in after.frames.iter().enumerate() {
+        let mapped = (0..pages.len()).filter(|k| pages[*k][i].is_some() && !want.lost[*k][i]);
+        checks.eq(
+            &format!("mappings of page frame {i}"),
+            *count,
+            mapped.count() as u64,
+        );
+    }
+
+    let complete = want.taken.mappings == shape.expected().mappings;
+    let result = if complete { "ok" } else { "EBUSY" };
+    checks.eq("errno", errno_name(answer.errno), result.into());
+    checks.eq("report result", answer.report.get("result"), Some(result));
+    for (key, want) in [
+        ("folios", 1),
+        ("pages", shape.folio.pages as u64),
+        ("unmapped", want.taken.mappings),
+        ("failed", u64::from(!complete)),
+        ("batches", want.taken.batches),
+        ("runs", want.taken.runs),
+        ("restored", want.restored),
+        ("reclaimed", 0),
+    ] {
+        checks.eq(
+            &format!("report {key}"),
+            answer.report.number(key),
+            Some(want),
+        );
+    }
+    Ok(want.clone())
+}
