@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::thread;
 
 use super::draw;
-use super::open::{returned, Open, Wrong};
+use super::open::{returned, shown, whole, Open, Wrong};
 use super::victim::Part;
 use super::worker::Worker;
 use super::world::ANY;
@@ -273,11 +273,16 @@ pub fn late_page(w: &mut Worker) -> Result<i32, Wrong> {
         if !reads {
             return w.judge(open, &text, got);
         }
+        let len = got.map_err(|errno| format!("read into a late page: errno {errno}"))?;
         // SAFETY: The page is there now, and nobody writes to it.
-        let read = unsafe { std::slice::from_raw_parts(page as *const u8, report.len()) };
-        match got == Ok(report.len()) && read == report {
-            true => Ok(0),
-            false => Err(format!("read into a late page: {got:?}")),
+        let read = unsafe { std::slice::from_raw_parts(page as *const u8, len) };
+        if open.has_own_report() && read != report {
+            return Err(format!("read into a late page: {}", shown(read)));
         }
+        // Without, others may have made another meanwhile, but none that is not whole.
+        if !read.is_empty() || !report.is_empty() {
+            whole(read)?;
+        }
+        Ok(0)
     })
 }
