@@ -22,7 +22,7 @@ const PROCESSES: usize = 40;
 pub fn tests() -> Vec<Test> {
     let test = |order: u32| {
         let size = bytes(1 << order) / 1024;
-        let name = format!("faults: failslab: {size} kB in {PROCESSES} processes");
+        let name = format!("faults-around: failslab: {size} kB in {PROCESSES} processes");
         Test::new(name, move |checks| {
             each_path(checks, &|checks, path| run(checks, order, path))
         })

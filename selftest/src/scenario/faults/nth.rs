@@ -33,12 +33,12 @@ type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 /// Requests for several folios, and the module's files.
 pub fn tests() -> Vec<Test> {
     let mut tests = vec![
-        Test::new("faults: the n-th of all: reading", reading),
-        Test::new("faults: the n-th of all: live", switching),
+        Test::new("faults-around: the n-th of all: reading", reading),
+        Test::new("faults-around: the n-th of all: live", switching),
     ];
     let size = bytes(1 << 4) / 1024;
     let mut add = |name: String, path, make: fn(&Family) -> Result<Shape<'_>, Stop>| {
-        let name = format!("faults: the n-th of all: {name}, path={path}");
+        let name = format!("faults-around: the n-th of all: {name}, path={path}");
         tests.push(Test::new(name, move |checks| requests(checks, path, &make)));
     };
     for path in Path::BOTH {

@@ -51,7 +51,7 @@ pub fn tests() -> Vec<Test> {
     for place in PLACES {
         for (order, mapping) in [(0, Mapping::Pte), (4, Mapping::Pte), (pmd, Mapping::Pmd)] {
             let size = bytes(1 << order) / 1024;
-            let name = format!("faults: {}: {size} kB by {mapping:?}", place.name);
+            let name = format!("faults-around: {}: {size} kB by {mapping:?}", place.name);
             tests.push(Test::new(name, move |checks| {
                 let paths = if place.both {
                     &Path::BOTH[..]
@@ -65,7 +65,7 @@ pub fn tests() -> Vec<Test> {
                 Ok(())
             }));
         }
-        let name = format!("faults: {}: three folios in a range", place.name);
+        let name = format!("faults-around: {}: three folios in a range", place.name);
         tests.push(Test::new(name, move |checks| {
             for n in 0..3 {
                 checks.context(format!("folio {n}"));
