@@ -21,7 +21,10 @@ const LIMIT: usize = 48 << 20;
 
 /// One test.
 pub fn tests() -> Vec<Test> {
-    vec![Test::new("faults-around: live mode under memory pressure", run)]
+    vec![Test::new(
+        "faults-around: live mode under memory pressure",
+        run,
+    )]
 }
 
 fn run(checks: &mut Checks) -> Result<(), Stop> {
