@@ -169,6 +169,25 @@ pub fn run<'f>(
     Ok(seen)
 }
 
+/// The rest of the course, for what was unmapped in another way: reads back, writes, lets go.
+pub fn come_back_and_go(
+    checks: &mut Checks,
+    mut shape: Shape<'_>,
+    origin: &System,
+) -> Result<(), Stop> {
+    read_back(checks, &shape)?;
+    let back = shape.look()?;
+    shape.allow_writes()?;
+    let faults = write_all(checks, &shape)?;
+    check_written(checks, &shape, &back, &shape.look()?, &faults);
+    for subject in shape.subjects.drain(..) {
+        subject.exit()?;
+    }
+    let folio = shape.folio;
+    check_gone(checks, (folio.pfn, folio.pages), origin)?;
+    Ok(())
+}
+
 fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
     let folio = &shape.folio;
     let subject = &shape.subjects[0];

@@ -90,7 +90,7 @@ fn one(
 ) -> Result<(i32, bool), Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
-    let mut shape = make(&family)?;
+    let shape = make(&family)?;
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
     let before = shape.look()?;
@@ -118,15 +118,7 @@ fn one(
         let answer = trigger::request(&Request::new(pid, address, path))?;
         checks.eq("errno of the rest", errno_name(answer.errno), "ok".into());
     }
-    course::read_back(checks, &shape)?;
-    let back = shape.look()?;
-    shape.allow_writes()?;
-    let faults = course::write_all(checks, &shape)?;
-    course::check_written(checks, &shape, &back, &shape.look()?, &faults);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::come_back_and_go(checks, shape, &origin)?;
     Ok((errno, reached))
 }
 

@@ -176,7 +176,7 @@ fn run(
     let by_page = Fault::of_module("fail_swap_count")?;
     let family = Family::new(4)?;
     let origin = System::take()?;
-    let mut shape = make(&family)?;
+    let shape = make(&family)?;
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
     let before = shape.look()?;
@@ -213,15 +213,7 @@ fn run(
         };
         course::check_unmapped(checks, &shape, &plan, &before, &shape.look()?);
     }
-    course::read_back(checks, &shape)?;
-    let back = shape.look()?;
-    shape.allow_writes()?;
-    let faults = course::write_all(checks, &shape)?;
-    course::check_written(checks, &shape, &back, &shape.look()?, &faults);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::come_back_and_go(checks, shape, &origin)?;
     Ok(reached)
 }
 
