@@ -111,3 +111,31 @@ need_space() {
 		die "$BUILD has $free MiB free, this step needs $1 MiB" \
 			"Make room, or use another disk: make BUILD=/some/folder ..."
 }
+
+# total: adds up lines "passed failed skipped" to the last line that people look for; fails if
+# anything failed, or nothing passed.
+total() {
+	awk '
+		{ passed += $1; failed += $2; skipped += $3 }
+		END {
+			print passed + 0 " passed, " failed + 0 " failed, " skipped + 0 " skipped"
+			exit failed > 0 || passed == 0
+		}'
+}
+
+# qemu_run ARGS...: a guest that does not outlive this script.
+qemu_run() { setpriv --pdeathsig TERM "$TOP/qemu/run" "$@"; }
+
+# shown LABEL FILE ARGS...: a guest whose output goes to FILE and is printed as it comes, but for
+# lines "stats: ..."; its errors go to FILE.err, its status is in $status.
+shown() {
+	label=$1 file=$2
+	shift 2
+	: >"$file"
+	tail -n +1 -f -s 0.5 "$file" | sed -u "/^stats: /d; s/^/$label  /" &
+	reader=$!
+	status=0
+	qemu_run "$@" >"$file" 2>"$file.err" </dev/null || status=$?
+	sleep 1
+	kill "$reader" 2>/dev/null || :
+}
