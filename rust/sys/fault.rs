@@ -13,9 +13,10 @@ use super::{
     bindings,
     debugfs::Dir, //
 };
+use core::ffi::CStr;
 #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
 use kernel::{
-    prelude::*,
+    error::Result,
     types::Opaque, //
 };
 
@@ -65,40 +66,29 @@ faults! {
     LAZYFREE_REFERENCES = c"fail_lazyfree_references";
 }
 
-#[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]
 impl Fault {
     /// Whether any place can be made to fail.
-    pub(crate) const POSSIBLE: bool = false;
+    pub(crate) const POSSIBLE: bool = cfg!(CONFIG_FAULT_INJECTION_DEBUG_FS);
 
-    const fn new(_name: &core::ffi::CStr) -> Self {
-        Self {}
-    }
-
-    /// Returns whether the place has to fail this time.
-    #[inline(always)]
-    pub(crate) fn should_fail(&self) -> bool {
-        false
-    }
-}
-
-#[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
-impl Fault {
-    /// Whether any place can be made to fail.
-    pub(crate) const POSSIBLE: bool = true;
-
-    const fn new(name: &'static CStr) -> Self {
-        // All zeroes never fail.
+    const fn new(_name: &'static CStr) -> Self {
         Self {
-            name,
+            #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+            name: _name,
+            // All zeroes never fail.
+            #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
             attr: Opaque::zeroed(),
         }
     }
 
     /// Returns whether the place has to fail this time (`should_fail()`).
+    #[inline(always)]
     pub(crate) fn should_fail(&self) -> bool {
+        #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
         // SAFETY: The attributes are a static, zeroed or initialised. May be called in any
         // context.
-        unsafe { bindings::should_fail(self.attr.get(), 1) }
+        return unsafe { bindings::should_fail(self.attr.get(), 1) };
+        #[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]
+        false
     }
 }
 
