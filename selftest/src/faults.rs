@@ -25,7 +25,8 @@ pub struct Fault {
 impl Fault {
     /// A place in the module, by the name of its folder; a skip where the kernel injects no faults.
     pub fn of_module(name: &str) -> Result<Self, Stop> {
-        let fault = Self::at(Path::new(MODULE).join(name));
+        let dir = Path::new(MODULE).join(name);
+        let fault = Fault { dir };
         match (fault.dir.exists(), possible()) {
             (true, _) => Ok(fault),
             (false, false) => Err(Stop::Skip(NONE.into())),
@@ -36,13 +37,11 @@ impl Fault {
     /// A place in the kernel.
     pub fn of_kernel(name: &str) -> Result<Self, Stop> {
         match possible() {
-            true => Ok(Self::at(Path::new(DEBUGFS).join(name))),
+            true => Ok(Fault {
+                dir: Path::new(DEBUGFS).join(name),
+            }),
             false => Err(Stop::Skip(NONE.into())),
         }
-    }
-
-    fn at(dir: PathBuf) -> Self {
-        Fault { dir }
     }
 
     /// Changes what decides when it fails.

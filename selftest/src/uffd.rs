@@ -6,9 +6,9 @@ use crate::subject::Subject;
 use crate::verdict::Stop;
 
 // include/uapi/linux/userfaultfd.h
-const UFFD_API: u64 = 0xaa;
-const UFFDIO_API: u64 = 0xc018_aa3f;
-const UFFDIO_REGISTER: u64 = 0xc020_aa00;
+pub(crate) const UFFD_API: u64 = 0xaa;
+pub(crate) const UFFDIO_API: u64 = 0xc018_aa3f;
+pub(crate) const UFFDIO_REGISTER: u64 = 0xc020_aa00;
 const UFFDIO_WRITEPROTECT: u64 = 0xc018_aa06;
 const UFFDIO_REGISTER_MODE_WP: u64 = 2;
 const UFFDIO_WRITEPROTECT_MODE_WP: u64 = 1;

@@ -4,7 +4,8 @@
 //!
 //! A worker has several threads, so what it forks allocates nothing.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::thread;
 
 use super::draw;
@@ -12,9 +13,11 @@ use super::open::{returned, shown, whole, Open, Wrong};
 use super::victim::Part;
 use super::worker::Worker;
 use super::world::ANY;
+use crate::ioctl::ioctl;
 use crate::knobs;
 use crate::sys::{self, page_size, End};
 use crate::trigger::{Path, Request};
+use crate::uffd::{UFFDIO_API, UFFDIO_REGISTER, UFFD_API};
 
 /// Memory of a process that is not there for long.
 const BRIEF: usize = 64 << 10;
@@ -151,14 +154,13 @@ fn ended(child: i32) -> Result<(), Wrong> {
 
 /// A page whose first access waits until somebody fills it.
 struct LatePage {
-    uffd: OwnedFd,
+    uffd: File,
     page: u64,
 }
 
 // include/uapi/linux/userfaultfd.h
-const UFFDIO_API: u64 = 0xc018_aa3f;
-const UFFDIO_REGISTER: u64 = 0xc020_aa00;
 const UFFDIO_COPY: u64 = 0xc028_aa03;
+const UFFDIO_REGISTER_MODE_MISSING: u64 = 1;
 
 impl LatePage {
     fn new() -> std::io::Result<Self> {
@@ -167,37 +169,24 @@ impl LatePage {
         let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) };
         let fd = sys::cvt(fd)? as i32;
         // SAFETY: The call made it, and nobody else owns it.
-        let uffd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let uffd = unsafe { File::from_raw_fd(fd) };
         let late = LatePage { uffd, page };
-        late.ioctl(UFFDIO_API, &mut [0xaa, 0, 0])?;
-        late.ioctl(UFFDIO_REGISTER, &mut [page, page_size() as u64, 1, 0])?;
+        ioctl(&late.uffd, UFFDIO_API, &mut [UFFD_API, 0, 0])?;
+        let range = [page, page_size() as u64, UFFDIO_REGISTER_MODE_MISSING, 0];
+        ioctl(&late.uffd, UFFDIO_REGISTER, &mut { range })?;
         Ok(late)
-    }
-
-    fn ioctl(&self, command: u64, words: &mut [u64]) -> std::io::Result<()> {
-        let fd = self.uffd.as_raw_fd();
-        // SAFETY: There are as many words as the command has.
-        sys::cvt(unsafe { libc::ioctl(fd, command as _, words.as_mut_ptr()) }.into()).map(drop)
     }
 
     /// Puts a page there. Who waits for it goes on.
     fn fill(&self, content: &[u8]) -> std::io::Result<()> {
         let from = content.as_ptr() as u64;
-        self.ioctl(
-            UFFDIO_COPY,
-            &mut [self.page, from, page_size() as u64, 0, 0],
-        )
+        let copy = &mut [self.page, from, page_size() as u64, 0, 0];
+        ioctl(&self.uffd, UFFDIO_COPY, copy)
     }
 
     /// Waits until somebody waits for it.
-    fn wanted(&self) -> bool {
-        let mut poll = libc::pollfd {
-            fd: self.uffd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: `poll` is one valid entry.
-        unsafe { libc::poll(&mut poll, 1, 10_000) == 1 }
+    fn wanted(&self) -> std::io::Result<bool> {
+        sys::readable(self.uffd.as_fd(), 10_000)
     }
 }
 
@@ -246,7 +235,7 @@ pub fn late_page(w: &mut Worker) -> Result<i32, Wrong> {
         let (fd, page) = (open.file.as_raw_fd(), late.page);
         let (got, asked) = thread::scope(|scope| {
             let helper = scope.spawn(|| -> Result<(), Wrong> {
-                if !late.wanted() {
+                if !late.wanted().map_err(io)? {
                     return Err("nobody wants the page".into());
                 }
                 let other = Open::of_its_own().map_err(io)?;

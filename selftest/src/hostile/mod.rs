@@ -183,16 +183,7 @@ fn check_nothing_left(checks: &mut Checks, origin: &System, anon: i64) -> Result
     for _ in 0..50 {
         // Per-CPU lists hold references for a while; this drains them.
         knobs::write("/proc/sys/vm/drop_caches", "1")?;
-        left.clear();
-        let now = System::take()?;
-        if now.swap_used_kb != origin.swap_used_kb {
-            left.push(format!("{} kB of swap in use", now.swap_used_kb));
-        }
-        for event in now.events.keys().filter(|e| e.contains("/nr_anon")) {
-            if now.moved(origin, event) != 0 {
-                left.push(format!("{event} is off by {}", now.moved(origin, event)));
-            }
-        }
+        left = System::take()?.left_since(origin);
         let more = vmstat::summed("nr_anon_pages")? - anon;
         if more > SLACK_PAGES {
             left.push(format!("{more} anonymous pages more"));

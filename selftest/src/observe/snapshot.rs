@@ -48,6 +48,22 @@ impl System {
         let at = |s: &System| s.events.get(event).copied().unwrap_or(0) as i64;
         at(self) - at(then)
     }
+
+    /// What processes that are gone have left behind since `then`: swap space, large folios.
+    pub fn left_since(&self, then: &System) -> Vec<String> {
+        let mut left = Vec::new();
+        if self.swap_used_kb != then.swap_used_kb {
+            let (a, b) = (self.swap_used_kb, then.swap_used_kb);
+            left.push(format!("swap used is {a} kB, was {b} kB"));
+        }
+        for event in self.events.keys().filter(|e| e.contains("/nr_anon")) {
+            let moved = self.moved(then, event);
+            if moved != 0 {
+                left.push(format!("{event} is off by {moved}"));
+            }
+        }
+        left
+    }
 }
 
 /// One look at everything.

@@ -171,17 +171,13 @@ pub fn run(
     }
 
     let start = Instant::now();
+    let in_time = || start.elapsed().as_secs() < plan.seconds;
     let mut said = start;
     let mut died = None;
     while died.is_none() {
         let more = match &mut toggle {
-            Some(toggle) if toggle.ends() => toggle.step(checks)?,
-            other => {
-                if let Some(toggle) = other {
-                    toggle.step(checks)?;
-                }
-                start.elapsed().as_secs() < plan.seconds
-            }
+            Some(toggle) => toggle.step(checks)? && (toggle.ends() || in_time()),
+            None => in_time(),
         };
         if !more {
             break;

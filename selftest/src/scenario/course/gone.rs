@@ -17,18 +17,8 @@ pub fn check_gone(
 ) -> Result<System, Stop> {
     let mut attempt = 0;
     loop {
-        let mut left = Vec::new();
         let now = System::take()?;
-        if now.swap_used_kb != origin.swap_used_kb {
-            let (a, b) = (now.swap_used_kb, origin.swap_used_kb);
-            left.push(format!("swap used is {a} kB, was {b} kB"));
-        }
-        for event in now.events.keys().filter(|e| e.contains("/nr_anon")) {
-            let moved = now.moved(origin, event);
-            if moved != 0 {
-                left.push(format!("{event} is off by {moved}"));
-            }
-        }
+        let mut left = now.left_since(origin);
         let frames = kpage::flags(pfn, pages)?.into_iter();
         let orphans = frames.filter(|f| f.has("anon") && !f.has("mmap")).count();
         if orphans > 0 {
