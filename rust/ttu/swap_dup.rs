@@ -29,7 +29,8 @@ impl<'a> SwapDup<'a> {
     /// each of them; else [`Self::ensure`] has to do it, run by run.
     ///
     /// Context: page table lock held; takes the lock of the swap cluster.
-    #[inline]
+    // Called for single pages and for batches: inlined in both, the one has no loop.
+    #[inline(always)]
     pub(super) fn new(folio: SwapCacheFolio<'a>, pages: Pages<'a>) -> Self {
         let all = folio.lock_cluster().try_dup(pages);
         Self {

@@ -37,6 +37,8 @@ use crate::sys::{
 /// page. `arch_unmap_one()` is not called: only sparc64 has one.
 ///
 /// Context: page table lock held, entries cleared.
+// So that a caller that knows the length of the batch gets code for that length.
+#[inline(always)]
 pub(super) fn ttu_anon_swapbacked_folio(
     folio: SwapCacheFolio<'_>,
     cleared: &mut ClearedPtes<'_, '_>,
