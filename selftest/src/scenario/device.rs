@@ -51,7 +51,7 @@ fn run(checks: &mut Checks, order: u32, mask: Mask, path: Path) -> Result<Facts,
     let pages = 1 << order;
     let family = Family::new(1)?;
     let origin = System::take()?;
-    let mut shape = device_exclusive(&family, order, &|i| mask(i, pages))?;
+    let shape = device_exclusive(&family, order, &|i| mask(i, pages))?;
     whole::must_be_swapped(order)?;
     let folio = shape.folio;
     let plan = Plan {
@@ -78,10 +78,7 @@ fn run(checks: &mut Checks, order: u32, mask: Mask, path: Path) -> Result<Facts,
     facts::note(&mut seen, ("read back", true), &folio, &before, &back);
     let faults = course::write_all(checks, &shape)?;
     course::check_written(checks, &shape, &back, &shape.look()?, &faults);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }
 

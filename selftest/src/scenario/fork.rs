@@ -35,10 +35,7 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
     for faults in course::write_all(checks, &shape)? {
         checks.eq("faults when written", faults.minor, folio.pages as u64);
     }
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(())
 }
 

@@ -137,7 +137,7 @@ fn dropped(
 ) -> Result<Facts, Stop> {
     let family = Family::new(1)?;
     let origin = System::take()?;
-    let mut shape = make(&family)?;
+    let shape = make(&family)?;
     let folio = shape.folio;
     let mut seen = Facts::new();
     let before = shape.look()?;
@@ -176,10 +176,7 @@ fn dropped(
     for i in [0, folio.pages / 2, folio.pages - 1] {
         checks.eq("content", shape.subjects[0].peek(folio.page(i) + 1)?, 0);
     }
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    let gone = course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    let gone = course::let_go(checks, shape, &origin)?;
     facts::note_system(&mut seen, "gone", &origin, &gone);
     Ok(seen)
 }
@@ -249,7 +246,7 @@ fn in_use(
     let (mut from, to) = sys::pipe()?;
     let family = Family::new(1)?;
     let origin = System::take()?;
-    let mut shape = clean(&family, order, mapping)?;
+    let shape = clean(&family, order, mapping)?;
     let folio = shape.folio;
     shape.subjects[0].splice(folio.address, 64, &to)?;
     let mut seen = Facts::new();
@@ -277,9 +274,6 @@ fn in_use(
         left.filter(|e| e.present() || e.swapped()).count(),
         0,
     );
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }

@@ -99,7 +99,7 @@ fn run(checks: &mut Checks, case: &Case, path: Path) -> Result<Facts, Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
     let locked_pages = vmstat::summed("nr_mlock")?;
-    let mut shape = (case.make)(&family)?;
+    let shape = (case.make)(&family)?;
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
     let subject = &shape.subjects[0];
@@ -149,10 +149,7 @@ fn run(checks: &mut Checks, case: &Case, path: Path) -> Result<Facts, Stop> {
     seen.insert("read back: faults".into(), format!("{faults:?}"));
     let faults = course::write_all(checks, &shape)?;
     seen.insert("written: faults".into(), format!("{faults:?}"));
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    let gone = course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    let gone = course::let_go(checks, shape, &origin)?;
     facts::note_system(&mut seen, "gone", &origin, &gone);
     let left = vmstat::summed("nr_mlock")? - locked_pages;
     checks.eq("nr_mlock in the end", left, 0);
@@ -180,7 +177,7 @@ fn race(checks: &mut Checks, (order, mapping): (u32, Mapping), path: Path) -> Re
     let family = Family::new(1)?;
     let origin = System::take()?;
     let locked_pages = vmstat::summed("nr_mlock")?;
-    let mut shape = shape::exclusive(&family, order, mapping)?;
+    let shape = shape::exclusive(&family, order, mapping)?;
     let folio = shape.folio;
     let request = Request::new(shape.subjects[0].pid, folio.address, path);
     shape.subjects[0].toggle_mlock(folio.address, folio.len(), TIMES)?;
@@ -197,10 +194,7 @@ fn race(checks: &mut Checks, (order, mapping): (u32, Mapping), path: Path) -> Re
     course::read_back(checks, &shape)?;
     let back = shape.look()?;
     untouched::check_present(checks, &back.processes[0]);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     let left = vmstat::summed("nr_mlock")? - locked_pages;
     checks.eq("nr_mlock in the end", left, 0);
     Ok(())

@@ -73,7 +73,7 @@ fn run(
 ) -> Result<Facts, Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
-    let mut shape = make(&family)?;
+    let shape = make(&family)?;
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
@@ -95,9 +95,6 @@ fn run(
             None,
         );
     }
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }

@@ -171,10 +171,7 @@ pub fn run(
     facts::note(&mut seen, ("unpinned", false), &folio, &before, &unpinned);
     course::check_own_writes(checks, &shape)?;
 
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), origin)?;
+    course::let_go(checks, shape, origin)?;
     Ok(seen)
 }
 
@@ -292,7 +289,7 @@ fn run_spliced(
 ) -> Result<Facts, Stop> {
     let (mut from, to) = sys::pipe()?;
     let origin = System::take()?;
-    let mut shape = shape::exclusive(family, order, mapping)?;
+    let shape = shape::exclusive(family, order, mapping)?;
     let folio = shape.folio;
     whole::must_be_swapped(order)?;
     shape.subjects[0].splice(folio.address, 64, &to)?;
@@ -314,9 +311,6 @@ fn run_spliced(
     let same = (folio.address..).map(|a| crate::subject::pattern_byte(a, folio::SEED));
     checks.eq("content of the pipe", piped, same.take(64).collect());
     drop((from, to));
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }

@@ -33,7 +33,7 @@ pub fn tests() -> Vec<Test> {
 fn run(checks: &mut Checks, order: u32, path: Path, reclaim: bool) -> Result<Facts, Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
-    let mut shape = shape::swapcached(&family, order)?;
+    let shape = shape::swapcached(&family, order)?;
     let folio = shape.folio;
     let mut seen = Facts::new();
     let before = shape.look()?;
@@ -53,10 +53,7 @@ fn run(checks: &mut Checks, order: u32, path: Path, reclaim: bool) -> Result<Fac
     seen.insert("read back: faults".into(), format!("{faults:?}"));
     let faults = course::write_all(checks, &shape)?;
     seen.insert("written: faults".into(), format!("{faults:?}"));
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }
 

@@ -83,10 +83,7 @@ fn run(checks: &mut Checks, make: Make, path: Path, reclaim: bool) -> Result<Fac
     seen.insert("written: faults".into(), format!("{faults:?}"));
     let written = shape.look()?;
     facts::note(&mut seen, ("written", false), &folio, &before, &written);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    let gone = course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    let gone = course::let_go(checks, shape, &origin)?;
     facts::note_system(&mut seen, "gone", &origin, &gone);
     Ok(seen)
 }

@@ -7,7 +7,16 @@ use std::time::Duration;
 
 use crate::knobs;
 use crate::observe::{kpage, System};
+use crate::shape::Shape;
 use crate::verdict::{Checks, Stop};
+
+/// Ends the processes of a shape; after that, all must be as it was before they came.
+pub fn let_go(checks: &mut Checks, shape: Shape<'_>, origin: &System) -> Result<System, Stop> {
+    for subject in shape.subjects {
+        subject.exit()?;
+    }
+    check_gone(checks, (shape.folio.pfn, shape.folio.pages), origin)
+}
 
 /// When the processes are gone, all must be as it was before they came.
 pub fn check_gone(

@@ -19,7 +19,7 @@ use crate::verdict::{Checks, Stop};
 
 use content::check_back;
 pub use content::{check_own_writes, check_written, read_back, write_all};
-pub use gone::check_gone;
+pub use gone::{check_gone, let_go};
 pub use parts::check_parts;
 use unmapped::check_live;
 pub use unmapped::{check_report, check_unmapped};
@@ -161,10 +161,7 @@ pub fn run<'f>(
     check_written(checks, &shape, &back, &written, &faults);
     facts::note(&mut seen, ("written", false), &folio, &before, &written);
 
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    let gone = check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    let gone = let_go(checks, shape, &origin)?;
     facts::note_system(&mut seen, "gone", &origin, &gone);
     Ok(seen)
 }
@@ -180,11 +177,7 @@ pub fn come_back_and_go(
     shape.allow_writes()?;
     let faults = write_all(checks, &shape)?;
     check_written(checks, &shape, &back, &shape.look()?, &faults);
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    let folio = shape.folio;
-    check_gone(checks, (folio.pfn, folio.pages), origin)?;
+    let_go(checks, shape, origin)?;
     Ok(())
 }
 

@@ -134,9 +134,6 @@ fn run(checks: &mut Checks, looks: Looks, (order, hole): (u32, bool), n: u64) ->
     if looks == Looks::Dirty {
         course::read_back(checks, &shape)?;
     }
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(())
 }

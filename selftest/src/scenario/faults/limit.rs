@@ -55,7 +55,7 @@ impl Drop for NoMemory {
 fn run(checks: &mut Checks, order: u32, path: Path) -> Result<Facts, Stop> {
     let family = Family::new(PROCESSES)?;
     let origin = System::take()?;
-    let mut shape = shape::forked(&family, order, Mapping::Pte, PROCESSES)?;
+    let shape = shape::forked(&family, order, Mapping::Pte, PROCESSES)?;
     whole::must_be_swapped(order)?;
     let folio = shape.folio;
     let before = shape.look()?;
@@ -117,9 +117,6 @@ fn run(checks: &mut Checks, order: u32, path: Path) -> Result<Facts, Stop> {
     );
     course::read_back(checks, &shape)?;
     course::write_all(checks, &shape)?;
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(seen)
 }

@@ -86,7 +86,7 @@ fn alone(
     let fault = Fault::of_module(place.name)?;
     let family = Family::new(1)?;
     let origin = System::take()?;
-    let mut shape = shape::exclusive(&family, order, mapping)?;
+    let shape = shape::exclusive(&family, order, mapping)?;
     whole::must_be_swapped(order)?;
     let folio = shape.folio;
     let before = shape.look()?;
@@ -111,10 +111,7 @@ fn alone(
     let answer = trigger::request(&request)?;
     checks.eq("errno without it", errno_name(answer.errno), "ok".into());
     course::read_back(checks, &shape)?;
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
-    course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    course::let_go(checks, shape, &origin)?;
     Ok(())
 }
 
