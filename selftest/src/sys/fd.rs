@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What two processes talk through.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::cvt;
+
+/// A connected pair of sockets that keep message boundaries.
+pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds: [RawFd; 2] = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    cvt(i64::from(unsafe {
+        libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0, fds.as_mut_ptr())
+    }))?;
+    // SAFETY: The call made these two descriptors, and nobody else owns them.
+    unsafe { Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))) }
+}
+
+/// A pipe: its end to read and its end to write.
+pub fn pipe() -> io::Result<(File, File)> {
+    let mut fds: [RawFd; 2] = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    cvt(i64::from(unsafe { libc::pipe(fds.as_mut_ptr()) }))?;
+    // SAFETY: The call made these two descriptors, and nobody else owns them.
+    unsafe { Ok((File::from_raw_fd(fds[0]), File::from_raw_fd(fds[1]))) }
+}
+
+/// Waits until `fd` can be read or is closed; false after `millis`.
+pub fn readable(fd: BorrowedFd<'_>, millis: i32) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: `poll` is one valid entry.
+    Ok(cvt(i64::from(unsafe { libc::poll(&mut poll, 1, millis) }))? > 0)
+}
