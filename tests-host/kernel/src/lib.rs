@@ -124,7 +124,7 @@ pub mod time {
     }
 
     /// A span of time.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub struct Delta(i64);
 
     impl Delta {
