@@ -11,10 +11,10 @@ def cases: {
   alternating: "alternating: every second page is exclusive, the others are not",
   half: "half: the second half of the folio is not mapped any more"
 };
-def whats: {
-  inside: "Inside: one `try_to_unmap()`",
-  outside: "Outside: one `madvise(MADV_PAGEOUT)` of 8 MiB, live mode off (kernel) and on (batched)"
-};
+def title($what; $runs):
+  if $what == "inside" then "Inside: one `try_to_unmap()`"
+  else "Outside: one `madvise(MADV_PAGEOUT)` of \($runs | map(.mib) | unique | join(", ")) MiB, live mode off (kernel) and on (batched)"
+  end;
 def units: {instructions: "instructions", time: "nanoseconds"};
 
 def number: if . >= 100 then round else (. * 10 | round / 10) end | tostring;
@@ -84,7 +84,7 @@ def heads($flavour; $paths; $floor):
   | $doc.runs[] | select(.flavour == $other.beside and .swap == $other.swap and .clock == $other.clock) as $stock
   | [$other, $stock | .cells |= map(select(.what == $what))] as [$patched, $plain]
   | select($patched.cells != [])
-  | "", "## \($other.arch), three paths: \(whats[$what]), swap on \($other.swap)",
+  | "", "## \($other.arch), three paths: \(title($what; [$stock, $other])), swap on \($other.swap)",
     "",
     "In \(units[$other.clock]) per page table entry that is unmapped. stock: the kernel's path in \($stock.kernel);",
     "ours: this module's in the same kernel; patched: the kernel's path in \($other.kernel), of the same configuration.",
@@ -96,7 +96,7 @@ def heads($flavour; $paths; $floor):
   | [$doc.runs[] | select(.clock == $clock and .swap == $swap)] as $runs
   | select(any($runs[].cells[]; .what == $what))
   | ($what == "inside" and $clock == "instructions") as $floor
-  | "", "## \(whats[$what]), swap on \($swap)",
+  | "", "## \(title($what; $runs)), swap on \($swap)",
     "",
     "In \(units[$clock]) per page table entry that is unmapped, of all processes."
       + if $floor then " The floor is \(floor_per_page) a page." else "" end,

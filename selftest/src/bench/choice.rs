@@ -14,6 +14,8 @@ pub struct Choice {
     pub inside: bool,
     /// One `madvise(MADV_PAGEOUT)`.
     pub outside: bool,
+    /// How much memory one `madvise(MADV_PAGEOUT)` gets, in MiB: whole folios of the largest size.
+    pub mib: u64,
     /// Measurements of each cell, after one that does not count.
     pub repeats: usize,
     /// The sizes of folios, in KiB.
@@ -30,6 +32,7 @@ impl Choice {
         let mut choice = Choice {
             inside: false,
             outside: false,
+            mib: 8,
             repeats: 5,
             sizes: SIZES.into(),
             cases: Case::ALL.into(),
@@ -48,6 +51,7 @@ impl Choice {
         match word.split_once('=') {
             None if word == "inside" => self.inside = true,
             None if word == "outside" => self.outside = true,
+            Some(("mib", n)) => self.mib = n.parse().ok().filter(|n| *n > 0 && n % 2 == 0)?,
             Some(("repeats", n)) => self.repeats = n.parse().ok().filter(|n| *n > 0)?,
             Some(("sizes", list)) => self.sizes = parts(list, |s| s.parse().ok())?,
             Some(("cases", list)) => self.cases = parts(list, Case::named)?,
@@ -90,7 +94,14 @@ mod tests {
 
     #[test]
     fn odd_words_are_refused() {
-        for word in ["insde", "sizes=", "sizes=big", "cases=whole", "repeats=0"] {
+        for word in [
+            "insde",
+            "sizes=",
+            "sizes=big",
+            "cases=whole",
+            "repeats=0",
+            "mib=3",
+        ] {
             assert_eq!(parse(&[word]).err().as_deref(), Some(word));
         }
     }

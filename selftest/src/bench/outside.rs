@@ -20,9 +20,6 @@ use crate::sys::page_size;
 use crate::trigger::Path;
 use crate::verdict::{Checks, Stop};
 
-/// How much memory, in bytes.
-const LEN: u64 = 8 << 20;
-
 /// Fills all cells that were chosen. Without the module, the kernel's path is the only one.
 pub fn run(choice: &Choice) -> Result<bool, Stop> {
     let mut good = true;
@@ -34,7 +31,7 @@ pub fn run(choice: &Choice) -> Result<bool, Stop> {
                 } else if path == Path::Batched {
                     continue;
                 }
-                good &= fill(case, kib, path, choice.repeats);
+                good &= fill(case, kib, path, choice);
             }
         }
     }
@@ -44,7 +41,7 @@ pub fn run(choice: &Choice) -> Result<bool, Stop> {
     Ok(good)
 }
 
-fn fill(case: Case, kib: usize, path: Path, repeats: usize) -> bool {
+fn fill(case: Case, kib: usize, path: Path, choice: &Choice) -> bool {
     let order = order_of(kib);
     let by_pmd = matches!(order, Ok(n) if n == mthp::pmd_order()) && !case.by_page();
     let cell = Cell {
@@ -56,37 +53,39 @@ fn fill(case: Case, kib: usize, path: Path, repeats: usize) -> bool {
     };
     match order {
         Ok(0) if case.by_page() => true,
-        Ok(order) => cell.fill(repeats, &|| once(case, order, path).map(drop), &|| {
-            once(case, order, path)
-        }),
+        Ok(order) => {
+            let measure = || once(case, order, path, choice.mib << 20);
+            cell.fill(choice.repeats, &|| measure().map(drop), &measure)
+        }
         Err(stop) => cell.refuse(&stop),
     }
 }
 
-fn once(case: Case, order: u32, path: Path) -> Result<Sample, Stop> {
+/// Pages out `len` bytes of such folios.
+fn once(case: Case, order: u32, path: Path, len: u64) -> Result<Sample, Stop> {
     whole::must_be_swapped(order)?;
     let family = Family::new(case.processes() + 1)?;
     let subject = family.spawn()?;
-    let at = folio::reserve(&subject, LEN, libc::MAP_PRIVATE)?;
+    let at = folio::reserve(&subject, len, libc::MAP_PRIVATE)?;
     let size = bytes(1 << order);
     knobs::only_folios_of((order > 0).then_some(size as usize / 1024))?;
     subject.large_folios(true)?;
-    subject.protect(at, LEN, libc::PROT_READ | libc::PROT_WRITE)?;
-    subject.madvise(at, LEN, libc::MADV_HUGEPAGE)?;
-    subject.fill(at, LEN, folio::SEED)?;
+    subject.protect(at, len, libc::PROT_READ | libc::PROT_WRITE)?;
+    subject.madvise(at, len, libc::MADV_HUGEPAGE)?;
+    subject.fill(at, len, folio::SEED)?;
     subject.large_folios(false)?;
-    let others = case.make_many(&subject, at, LEN, size)?;
+    let others = case.make_many(&subject, at, len, size)?;
     folio::drain_lists()?;
 
     let since = loaded().then(Since::now).transpose()?;
     let before = System::take()?;
     let start = Instant::now();
-    subject.madvise(at, LEN, libc::MADV_PAGEOUT)?;
+    subject.madvise(at, len, libc::MADV_PAGEOUT)?;
     let took = start.elapsed();
     let after = System::take()?;
 
-    let pages = LEN / page_size() as u64;
-    let folios = LEN / size;
+    let pages = len / page_size() as u64;
+    let folios = len / size;
     let counter = format!("{}kB/swpout", size / 1024);
     let (moved, want) = match order {
         0 => (after.moved(&before, "pswpout"), pages),
