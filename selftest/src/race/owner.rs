@@ -13,10 +13,9 @@ use fastrand::Rng;
 use super::arena::{words, Arena, OWNERS};
 use super::child::Children;
 use super::op::Op;
+use super::plan::Plan;
 use crate::sys;
 
-/// Writes to a page before the next one.
-const WRITES: u64 = 8;
 /// It does something to the memory in one of so many rounds: a large folio must last a while.
 const RARELY: usize = 8;
 /// Words of a foreign page that are read at a time.
@@ -30,6 +29,8 @@ pub struct Owner<'a> {
     pub number: usize,
     /// What it can do to the memory.
     pub ops: &'a [Op],
+    /// Writes to a page before the next one.
+    writes: u64,
     /// Its source of chance.
     pub random: Rng,
     /// Whom it has forked.
@@ -40,11 +41,12 @@ pub struct Owner<'a> {
 
 impl<'a> Owner<'a> {
     /// One of them.
-    pub fn new(arena: &'a Arena, number: usize, ops: &'a [Op]) -> Self {
+    pub fn new(arena: &'a Arena, number: usize, plan: &'a Plan) -> Self {
         Owner {
             arena,
             number,
-            ops,
+            ops: plan.ops,
+            writes: plan.writes,
             random: Rng::with_seed(number as u64 + 1),
             children: Children::new(arena.pages()),
             copy: vec![0; arena.size() / OWNERS],
@@ -77,7 +79,7 @@ impl<'a> Owner<'a> {
         let _here = self.arena.hold(self.number);
         let part = self.arena.part(self.number);
         for page in part.clone() {
-            self.arena.write(page, self.arena.at(page), WRITES);
+            self.arena.write(page, self.arena.at(page), self.writes);
         }
         let page = part.start + self.random.usize(..part.len());
         self.check(page..page + 1);

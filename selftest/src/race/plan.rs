@@ -14,6 +14,8 @@ pub struct Plan {
     pub pages: usize,
     /// What the threads do to it.
     pub ops: &'static [Op],
+    /// Writes of a thread to a page before its next one.
+    pub writes: u64,
     /// How many make requests at the same time; without any, live mode has to be on.
     pub triggers: u64,
     /// Live mode is on.

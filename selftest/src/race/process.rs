@@ -41,7 +41,7 @@ pub fn run(arena: &Arena, plan: &Plan, ending: Ending) -> ! {
         let mut all = Vec::new();
         for number in 0..OWNERS {
             let begin = &begin;
-            let mut owner = Owner::new(arena, number, plan.ops);
+            let mut owner = Owner::new(arena, number, plan);
             all.push(scope.spawn(move || {
                 begin.wait();
                 owner.run();

@@ -68,6 +68,7 @@ fn races(cpus: u64) -> Vec<Race> {
         plan: Plan {
             pages: 1 << ORDER,
             ops: &[],
+            writes: 8,
             triggers: 1,
             live: false,
             renew: true,
@@ -123,6 +124,12 @@ fn races(cpus: u64) -> Vec<Race> {
     live.plan.triggers = 0;
     live.plan.live = true;
 
+    // Between the write to swap and a flush that was put off until after it there is not much time
+    // for a write to get lost: threads that do nothing but write will hit it.
+    let mut without_pause = live.clone();
+    without_pause.name = "live, pages written without a pause";
+    without_pause.plan.writes = 2000;
+
     const EVERYTHING: &[Op] = &[
         Op::Fork,
         Op::Unmap,
@@ -143,6 +150,7 @@ fn races(cpus: u64) -> Vec<Race> {
     vec![
         race("threads", &[]),
         live,
+        without_pause,
         two,
         pins,
         exits,
