@@ -104,8 +104,10 @@ impl<'a> Driver<'a> {
         let all = tally.large >= plan.large
             && tally.raced >= plan.raced
             && tally.restored >= plan.restored
+            && tally.ended(0) > 0
             && self.watch.seen()?;
-        let tries = tally.requests - tally.ended(libc::ENOENT);
+        let idle = [libc::ENOENT].iter().chain(plan.errnos);
+        let tries = tally.requests - idle.map(|errno| tally.ended(*errno)).sum::<u64>();
         Ok(all || tries >= Plan::MOST * plan.large)
     }
 

@@ -36,7 +36,7 @@ pub struct Plan {
 
 impl Plan {
     /// A plan is hopeless after so many times the requests that it takes at best, not counting
-    /// those that found nothing mapped.
+    /// those that found nothing to unmap: nothing mapped, or what `errnos` is for.
     pub(super) const MOST: u64 = 100;
 }
 
