@@ -105,6 +105,10 @@ impl<'a> Driver<'a> {
             && tally.raced >= plan.raced
             && tally.restored >= plan.restored
             && tally.ended(0) > 0
+            && plan
+                .ops
+                .iter()
+                .all(|op| self.arena.board.done[*op as usize].get() > 0)
             && self.watch.seen()?;
         let idle = [libc::ENOENT].iter().chain(plan.errnos);
         let tries = tally.requests - idle.map(|errno| tally.ended(*errno)).sum::<u64>();
