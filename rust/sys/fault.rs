@@ -13,10 +13,9 @@ use super::{
     bindings,
     debugfs::Dir, //
 };
-use core::ffi::CStr;
 #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
 use kernel::{
-    error::Result,
+    prelude::*,
     types::Opaque, //
 };
 
@@ -66,29 +65,40 @@ faults! {
     LAZYFREE_REFERENCES = c"fail_lazyfree_references";
 }
 
+#[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]
 impl Fault {
     /// Whether any place can be made to fail.
-    pub(crate) const POSSIBLE: bool = cfg!(CONFIG_FAULT_INJECTION_DEBUG_FS);
+    pub(crate) const POSSIBLE: bool = false;
 
-    const fn new(_name: &'static CStr) -> Self {
+    const fn new(_name: &core::ffi::CStr) -> Self {
+        Self {}
+    }
+
+    /// Returns whether the place has to fail this time.
+    #[inline(always)]
+    pub(crate) fn should_fail(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+impl Fault {
+    /// Whether any place can be made to fail.
+    pub(crate) const POSSIBLE: bool = true;
+
+    const fn new(name: &'static CStr) -> Self {
+        // All zeroes never fail.
         Self {
-            #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
-            name: _name,
-            // All zeroes never fail.
-            #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+            name,
             attr: Opaque::zeroed(),
         }
     }
 
     /// Returns whether the place has to fail this time (`should_fail()`).
-    #[inline(always)]
     pub(crate) fn should_fail(&self) -> bool {
-        #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
         // SAFETY: The attributes are a static, zeroed or initialised. May be called in any
         // context.
-        return unsafe { bindings::should_fail(self.attr.get(), 1) };
-        #[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]
-        false
+        unsafe { bindings::should_fail(self.attr.get(), 1) }
     }
 }
 
