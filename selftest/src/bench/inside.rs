@@ -75,16 +75,14 @@ fn prove(cell: &Cell, order: u32) -> Result<(), Stop> {
 /// Unmaps one folio.
 fn once(cell: &Cell, order: u32) -> Result<Sample, Stop> {
     let family = Family::new(cell.case.processes() + 1)?;
-    let mut shape = cell.case.make(&family, order, cell.mapping)?;
+    let shape = cell.case.make(&family, order, cell.mapping)?;
     let request = Request::new(shape.subjects[0].pid, shape.folio.address, cell.path);
     quiet::drift();
     let answer = trigger::request(&request)?;
     let mut checks = Checks::default();
     course::check_report(&mut checks, &shape, &plan(cell.path), &answer);
     first_broken(&checks)?;
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
+    shape.exit()?;
     match ["unmap_ns", "unmapped"].map(|key| answer.report.number(key)) {
         [Some(ns), Some(entries)] => Ok(Sample { ns, entries }),
         _ => Err(Stop::Fail("the report has no unmap_ns".into())),

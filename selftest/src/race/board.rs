@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use super::op::Op;
 use crate::count::{Count, Counters};
 use crate::verdict::Checks;
 
@@ -128,6 +129,11 @@ impl Board {
             record.expected.set(expected);
             record.what.set(what as u64);
         }
+    }
+
+    /// Those of the operations that did not do what they are for, not once.
+    pub fn never_worked<'a>(&'a self, ops: &'a [Op]) -> impl Iterator<Item = &'a Op> {
+        ops.iter().filter(|op| self.done[**op as usize].get() == 0)
     }
 
     /// Notes that a system call failed.

@@ -46,6 +46,30 @@ impl Tally {
         self.odd.extend(other.odd);
     }
 
+    /// What the plan wants to see and has not seen yet.
+    pub fn missing(&self, plan: &Plan) -> Vec<String> {
+        let wanted = [
+            (
+                self.large >= plan.large,
+                format!("only {} large folios were met", self.large),
+            ),
+            (
+                self.raced >= plan.raced,
+                format!("only {} batches met a race", self.raced),
+            ),
+            (
+                self.restored >= plan.restored,
+                format!("only {} requests put entries back", self.restored),
+            ),
+            (
+                plan.triggers == 0 || self.ended(0) > 0,
+                "no request succeeded".into(),
+            ),
+        ];
+        let missing = wanted.into_iter().filter(|(seen, _)| !seen);
+        missing.map(|(_, what)| what).collect()
+    }
+
     /// How often this errno came.
     pub fn ended(&self, errno: i32) -> u64 {
         self.ends.get(&errno).copied().unwrap_or(0)
@@ -101,14 +125,8 @@ impl<'a> Driver<'a> {
     /// Whether all came about that was planned, or it is hopeless.
     fn enough(&self) -> io::Result<bool> {
         let (plan, tally) = (self.plan, &self.tally);
-        let all = tally.large >= plan.large
-            && tally.raced >= plan.raced
-            && tally.restored >= plan.restored
-            && tally.ended(0) > 0
-            && plan
-                .ops
-                .iter()
-                .all(|op| self.arena.board.done[*op as usize].get() > 0)
+        let all = tally.missing(plan).is_empty()
+            && self.arena.board.never_worked(plan.ops).next().is_none()
             && self.watch.seen()?;
         let idle = [libc::ENOENT].iter().chain(plan.errnos);
         let tries = tally.requests - idle.map(|errno| tally.ended(*errno)).sum::<u64>();

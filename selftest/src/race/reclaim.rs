@@ -38,10 +38,7 @@ impl Reclaim {
     pub(super) fn until(&self, plan: &Plan, board: &Board) -> io::Result<Tally> {
         let mut tally = Tally::default();
         let tries = Plan::MOST * plan.large;
-        while (tally.large < plan.large || tally.raced < plan.raced)
-            && board.begun.get() < tries
-            && !board.is_bad()
-        {
+        while !tally.missing(plan).is_empty() && board.begun.get() < tries && !board.is_bad() {
             sys::give_way();
             tally.large = Self::begin()?.large - self.large;
             tally.raced = board.together.get();

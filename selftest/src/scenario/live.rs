@@ -197,9 +197,7 @@ fn reclaimed(
     course::read_back(checks, &shape)?;
     shape.allow_writes()?;
     course::write_all(checks, &shape)?;
-    for subject in shape.subjects.drain(..) {
-        subject.exit()?;
-    }
+    shape.exit()?;
     // Pages of this process went out as well, and have to come back.
     knobs::empty_swap()?;
     course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;

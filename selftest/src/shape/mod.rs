@@ -55,6 +55,11 @@ pub struct Span {
 }
 
 impl<'f> Shape<'f> {
+    /// Ends all processes.
+    pub fn exit(self) -> Result<(), Stop> {
+        self.subjects.into_iter().try_for_each(Subject::exit)
+    }
+
     /// A folio of the one process that has made it.
     fn new(subject: Subject<'f>, folio: Folio) -> Self {
         Shape {

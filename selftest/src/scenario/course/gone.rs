@@ -12,10 +12,9 @@ use crate::verdict::{Checks, Stop};
 
 /// Ends the processes of a shape; after that, all must be as it was before they came.
 pub fn let_go(checks: &mut Checks, shape: Shape<'_>, origin: &System) -> Result<System, Stop> {
-    for subject in shape.subjects {
-        subject.exit()?;
-    }
-    check_gone(checks, (shape.folio.pfn, shape.folio.pages), origin)
+    let folio = shape.folio;
+    shape.exit()?;
+    check_gone(checks, (folio.pfn, folio.pages), origin)
 }
 
 /// When the processes are gone, all must be as it was before they came.
