@@ -19,6 +19,7 @@ pub(crate) mod page;
 pub(crate) mod pagewalk;
 pub(crate) mod platform;
 pub(crate) mod pte;
+pub(crate) mod pte_mapping;
 pub(crate) mod rmap;
 pub(crate) mod swap;
 mod swap_table;

@@ -21,8 +21,8 @@ use crate::sys::{
     folio::LockedFolio,
     page::Page,
     pte::Pte,
-    swap::SwapCacheFolio,
-    walk::PteMapping, //
+    pte_mapping::PteMapping,
+    swap::SwapCacheFolio, //
 };
 use kernel::warn_on;
 

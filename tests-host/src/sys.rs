@@ -24,6 +24,8 @@ pub(crate) mod page;
 pub(crate) mod pagewalk;
 #[path = "../../rust/sys/pte.rs"]
 pub(crate) mod pte;
+#[path = "../../rust/sys/pte_mapping.rs"]
+pub(crate) mod pte_mapping;
 #[path = "rmap.rs"]
 pub(crate) mod rmap;
 #[path = "../../rust/sys/swap.rs"]
