@@ -182,7 +182,8 @@ pub fn run(
         if !more {
             break;
         }
-        if said.elapsed() >= Duration::from_secs(5) {
+        // Seldom when it takes long.
+        if said.elapsed() >= Duration::from_secs(5).max(start.elapsed() / 20) {
             said = Instant::now();
             let seconds = start.elapsed().as_secs();
             let switched = toggle.as_ref().map_or(String::new(), |t| format!("{t}, "));

@@ -13,13 +13,11 @@ use crate::verdict::{Checks, Stop};
 
 /// The module's file in a guest.
 const MODULE: &str = "/run/guest/anon_ttu.ko";
-/// Each so many switches of live mode, the module goes and comes back.
-const RELOAD: u64 = 4;
 
 /// What has been switched, and how often it shall be.
 pub struct Toggle {
     times: u64,
-    /// Whether the module goes and comes back as well.
+    /// Whether the module goes and comes back after each switch.
     reload: bool,
     switched: u64,
     loaded: u64,
@@ -27,7 +25,7 @@ pub struct Toggle {
 }
 
 impl Toggle {
-    /// Switches live mode `times` times.
+    /// Switches live mode `times` times, and reloads the module as often.
     pub fn new(times: u64) -> Self {
         Toggle {
             times,
@@ -57,18 +55,17 @@ impl Toggle {
             checks.that(self.taken > 0, || "live mode took no call".into());
             return Ok(false);
         }
-        live::set(self.switched % 2 == 0)?;
+        let on = live::read()?.trim() != "1";
+        live::set(on)?;
         self.switched += 1;
-        if self.reload && self.switched % RELOAD == 1 {
-            self.reload(checks)?;
+        if self.reload {
+            self.reload(checks, on)?;
         }
         Ok(true)
     }
 
-    /// Takes the module out, with live mode on or off in turn, and puts it in again.
-    fn reload(&mut self, checks: &mut Checks) -> Result<(), Stop> {
-        let on = self.loaded % 2 == 0;
-        live::set(on)?;
+    /// Takes the module out with live mode as it is, on or off in turn, and puts it in again so.
+    fn reload(&mut self, checks: &mut Checks, on: bool) -> Result<(), Stop> {
         self.taken += trigger::stats()?.number("live_taken").unwrap_or(0);
         command("rmmod", &["anon_ttu"])?;
         let there = Path::new("/sys/module/anon_ttu").exists();
