@@ -46,7 +46,9 @@ own_kernel() { [ -f "$TOP/qemu/config/$(kernel_config "$1")" ]; }
 make_kernel() { "$TOP/scripts/$(own_kernel "$1" && echo kernel-build || echo kernel)" "$1"; }
 
 # slowness FLAVOUR: by what time limits are multiplied; a kernel that checks all it does is slow.
-slowness() { grep -qsx CONFIG_PROVE_LOCKING=y "$BUILD/kernel/$1/config" && echo 5 || echo 1; }
+slowness() {
+	if grep -qsx CONFIG_PROVE_LOCKING=y "$BUILD/kernel/$1/config"; then echo 5; elif grep -qsx CONFIG_KCSAN=y "$BUILD/kernel/$1/config"; then echo 2; else echo 1; fi
+}
 
 # The command substitutions above run die() in a subshell: check by hand, once.
 check_flavour() { guest_arch "$1" >/dev/null || exit 1; }
