@@ -29,6 +29,10 @@ unsigned long anon_ttu_helper_reclaim_folio(struct folio *folio)
 {
 	LIST_HEAD(folios);
 
-	list_add(&folio->lru, &folios);
+	/*
+	 * Who finds the folio in the swap cache meanwhile takes the list head for
+	 * page->compound_info: of that only bit 0 matters, which no pointer has.
+	 */
+	data_race(({ list_add(&folio->lru, &folios); 0; }));
 	return reclaim_pages(&folios);
 }
