@@ -29,7 +29,7 @@ repeat: ## the test suite again and again: are its verdicts always the same? (RU
 results: ## what the last make check found, as a table
 	@scripts/results-table
 
-check-debug: ## the test suite on kernels with KASAN, lockdep and the like (ARCH=, GROUPS=)
+check-debug: ## the test suite on kernels with KASAN, lockdep and the like (ARCH=, GROUPS=, CONFIG=kcsan)
 	@scripts/check-debug $(GROUPS)
 
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")

@@ -47,7 +47,11 @@ make_kernel() { "$TOP/scripts/$(own_kernel "$1" && echo kernel-build || echo ker
 
 # slowness FLAVOUR: by what time limits are multiplied; a kernel that checks all it does is slow.
 slowness() {
-	if grep -qsx CONFIG_PROVE_LOCKING=y "$BUILD/kernel/$1/config"; then echo 5; elif grep -qsx CONFIG_KCSAN=y "$BUILD/kernel/$1/config"; then echo 2; else echo 1; fi
+	case $(grep -sxE 'CONFIG_(PROVE_LOCKING|KCSAN)=y' "$BUILD/kernel/$1/config") in
+	*PROVE_LOCKING*) echo 5 ;;
+	*KCSAN*) echo 2 ;;
+	*) echo 1 ;;
+	esac
 }
 
 # The command substitutions above run die() in a subshell: check by hand, once.

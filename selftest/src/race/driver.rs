@@ -48,26 +48,14 @@ impl Tally {
 
     /// What the plan wants to see and has not seen yet.
     pub fn missing(&self, plan: &Plan) -> Vec<String> {
-        let wanted = [
-            (
-                self.large >= plan.large,
-                format!("only {} large folios were met", self.large),
-            ),
-            (
-                self.raced >= plan.raced,
-                format!("only {} batches met a race", self.raced),
-            ),
-            (
-                self.restored >= plan.restored,
-                format!("only {} requests put entries back", self.restored),
-            ),
-            (
-                plan.triggers == 0 || self.ended(0) > 0,
-                "no request succeeded".into(),
-            ),
+        let missing = [
+            (self.large < plan.large).then(|| format!("only {} large folios were met", self.large)),
+            (self.raced < plan.raced).then(|| format!("only {} batches met a race", self.raced)),
+            (self.restored < plan.restored)
+                .then(|| format!("only {} requests put entries back", self.restored)),
+            (plan.triggers > 0 && self.ended(0) == 0).then(|| "no request succeeded".into()),
         ];
-        let missing = wanted.into_iter().filter(|(seen, _)| !seen);
-        missing.map(|(_, what)| what).collect()
+        missing.into_iter().flatten().collect()
     }
 
     /// How often this errno came.
