@@ -102,9 +102,7 @@ impl<'a> Run<'a> {
         self.write(checks, &mut scene)?;
         self.let_go(checks, &mut scene)?;
 
-        for subject in scene.shape.subjects.drain(..) {
-            subject.exit()?;
-        }
+        scene.shape.exit()?;
         let gone = check_gone(checks, (folio.pfn, folio.pages), &origin)?;
         let left = vmstat::summed("nr_mlock")? - locked;
         checks.eq("nr_mlock in the end", left, 0);
