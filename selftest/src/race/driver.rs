@@ -5,16 +5,21 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use super::arena::Arena;
 use super::{Plan, Watch};
+use crate::observe::smaps;
 use crate::sys::{self, errno_name};
 use crate::trigger::{Path, Report, Request, Trigger};
 
 /// How often the processor is given away, at most, until the threads have gone on.
 const PATIENCE: usize = 1000;
+/// How long a request waits, at most, until small folios have been collapsed.
+const COLLAPSE: Duration = Duration::from_secs(1);
 
 /// What came of the requests.
 #[derive(Default)]
@@ -154,10 +159,29 @@ impl<'a> Driver<'a> {
         if errno == libc::ENOENT {
             // Nobody has touched it since the last one.
             self.wait_for_threads();
-        } else if report.number("pages") == Some(1) && self.plan.renew {
-            board.renew.add(1);
+        } else if report.number("pages") == Some(1) {
+            match self.plan.renew {
+                true => board.renew.add(1),
+                false if self.random.bool() => self.wait_for_collapse()?,
+                false => {}
+            }
         }
         Ok(errno)
+    }
+
+    /// Lets whoever collapses small folios come to an end with it, if it does not take too long.
+    ///
+    /// One request after the other would swap out what a collapse needs, before it gets there.
+    fn wait_for_collapse(&self) -> io::Result<()> {
+        let range = [(self.arena.address, self.arena.size() as u64)];
+        let begun = Instant::now();
+        while begun.elapsed() < COLLAPSE && !self.arena.board.is_bad() {
+            if smaps::read(self.pid, &range)?.kb("AnonHugePages") != 0 {
+                break;
+            }
+            sleep(COLLAPSE / 100);
+        }
+        Ok(())
     }
 
     /// Lets the threads of the process go on a bit.
