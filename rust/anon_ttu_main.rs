@@ -78,8 +78,11 @@ impl kernel::Module for AnonTtu {
             _switch: debugfs::File::new(&dir, live.clone())?,
             _live: live.clone(),
         };
+        if on {
+            live.set(true)?;
+        }
         // Last: nothing that can fail comes after it.
-        live.set(on)?;
+        debugfs::let_open();
         Ok(this)
     }
 }

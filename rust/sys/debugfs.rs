@@ -27,6 +27,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -122,7 +126,8 @@ impl Dir {
 
 impl Drop for Dir {
     fn drop(&mut self) {
-        // SAFETY: The folder is ours, and its files, which keep it, are gone.
+        // SAFETY: The folder is ours. Files that are still in it are the kernel's own kind, and go
+        // with it.
         unsafe { bindings::debugfs_remove(self.as_ptr()) }
     }
 }
@@ -190,6 +195,17 @@ impl<T: ControlFile> Drop for File<T> {
     }
 }
 
+/// Whether files can be opened.
+static READY: Atomic<bool> = Atomic::new(false);
+
+/// Lets files be opened. Until then, that fails with `ENODEV`.
+///
+/// To be called when the module's init cannot fail any more: the kernel frees a module whose init
+/// fails even while one of its files is open (`kernel/module/main.c: do_init_module`).
+pub(crate) fn let_open() {
+    READY.store(true, Relaxed);
+}
+
 /// Turns what the functions that make files return into a result.
 pub(super) fn check_dentry(dentry: *mut bindings::dentry) -> Result<NonNull<bindings::dentry>> {
     NonNull::new(kernel::error::from_err_ptr(dentry)?).ok_or(ENOMEM)
@@ -214,6 +230,9 @@ impl<T: ControlFile> FileOps<T> {
     ///
     /// To be called for a file that was made with [`Self::OPS`] only, as are the other callbacks.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        if !READY.load(Relaxed) {
+            return ENODEV.to_errno();
+        }
         // SAFETY: The private data of the inode is what the file was made with: a pointer of an
         // `Arc` that lives as long as the file. That one's count is not ours to give up.
         let shared = unsafe {
