@@ -24,11 +24,14 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Relaxed,
-        Release, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        rcu::synchronize_rcu, //
     },
     time::{
         delay::fsleep,
@@ -41,7 +44,8 @@ use kernel::{
 pub(crate) trait TryToUnmapOne: 'static {
     /// Returns whether a call is to be taken; the kernel's function runs otherwise.
     ///
-    /// Called for every call of the kernel's function, with preemption on. Must not sleep.
+    /// Called for every call of the kernel's function. Must not sleep: preemption is off where
+    /// somebody else traces the function as well.
     fn takes(folio: &Folio, flags: u32) -> bool;
 
     /// Does what `try_to_unmap_one()` in [`mm/rmap.c`](srctree/mm/rmap.c) would.
@@ -74,7 +78,16 @@ impl<T: TryToUnmapOne> Redirection<T> {
         let ops = FilteredOps::new(handler::<T>)?;
         // SAFETY: The operations are initialised, and stay where they are until they are
         // unregistered.
-        to_result(unsafe { bindings::register_ftrace_function(ops.as_ptr()) })?;
+        let result = to_result(unsafe { bindings::register_ftrace_function(ops.as_ptr()) });
+        if result.is_err() {
+            // They may have been in ftrace's list of operations for a moment. Who goes through it
+            // has preemption off.
+            synchronize_rcu();
+            // SAFETY: We may sleep.
+            unsafe { bindings::synchronize_rcu_tasks() };
+            wait_for_calls();
+        }
+        result?;
         // INVARIANT: Just registered.
         Ok(Self {
             ops,
@@ -95,14 +108,21 @@ impl<T: TryToUnmapOne> Drop for Redirection<T> {
                 fsleep(Delta::from_secs(60));
             }
         }
-        // Unregistering has waited until every task that was in the handler, or on its way from
-        // there into `replacement()`, has slept or left the kernel. Each has been counted before
-        // it could sleep: nobody new comes.
-        IN_FLIGHT.wait();
-        // Who is not counted any more may still have to return from here.
-        // SAFETY: We may sleep.
-        unsafe { bindings::synchronize_rcu_tasks() };
+        // Unregistering has waited for the tasks in the handler and on their way from there.
+        wait_for_calls();
     }
+}
+
+/// Waits for calls of [`replacement`].
+///
+/// To be called when no new one can come, and every task that was in the handler, or on its way from
+/// there into [`replacement`], has slept or left the kernel: it has been counted before it could
+/// sleep.
+fn wait_for_calls() {
+    IN_FLIGHT.wait();
+    // Who is not counted any more may still have to return from here.
+    // SAFETY: We may sleep.
+    unsafe { bindings::synchronize_rcu_tasks() };
 }
 
 /// Operations that are called for `try_to_unmap_one()`, not registered by themselves.
