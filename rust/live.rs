@@ -28,6 +28,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -36,6 +40,8 @@ use kernel::{
 /// Whether live mode is on. Dropping it switches it off.
 #[pin_data]
 pub(crate) struct Live {
+    /// What was asked for last.
+    wanted: Atomic<bool>,
     #[pin]
     redirection: Mutex<Option<Redirection<Batched>>>,
 }
@@ -45,6 +51,7 @@ impl Live {
     pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
+                wanted: Atomic::new(false),
                 redirection <- new_mutex!(None),
             }),
             GFP_KERNEL,
@@ -53,7 +60,8 @@ impl Live {
 
     /// Switches live mode on or off. Off means that no call is under way any more.
     ///
-    /// Who comes while another is at it waits; the last one wins.
+    /// Who comes while another is at it waits; then all who have waited do what the last of them
+    /// wants.
     ///
     /// # Errors
     ///
@@ -61,8 +69,10 @@ impl Live {
     ///
     /// Context: may sleep.
     pub(crate) fn set(&self, on: bool) -> Result {
+        // Before the lock, which is not given to those who wait in the order in which they came.
+        self.wanted.store(on, Relaxed);
         let mut redirection = self.redirection.lock();
-        if !on {
+        if !self.wanted.load(Relaxed) {
             *redirection = None;
         } else if redirection.is_none() {
             *redirection = Some(Redirection::new().inspect_err(|error| {
@@ -105,18 +115,18 @@ impl TryToUnmapOne for Batched {
 
 /// Only large anonymous folios are ours; for the others there is nothing to gain.
 fn why_passed_on(folio: &Folio, flags: TtuFlags) -> Option<PassedOn> {
-    if !folio.is_large() {
-        Some(PassedOn::Small)
-    } else if !folio.is_anon() {
+    if !folio.is_anon() {
         Some(PassedOn::File)
     } else if folio.is_ksm() {
         Some(PassedOn::Ksm)
-    } else if folio.is_hugetlb() {
-        Some(PassedOn::Hugetlb)
-    } else if flags.contains(TtuFlags::HWPOISON) {
-        Some(PassedOn::Hwpoison)
     } else if flags.contains(TtuFlags::KERNEL) {
         Some(PassedOn::Asked)
+    } else if flags.contains(TtuFlags::HWPOISON) {
+        Some(PassedOn::Hwpoison)
+    } else if !folio.is_large() {
+        Some(PassedOn::Small)
+    } else if folio.is_hugetlb() {
+        Some(PassedOn::Hugetlb)
     } else {
         None
     }
