@@ -114,11 +114,13 @@ pub(crate) fn next_folio(
         range.start = range.end;
         return Ok(None);
     };
-    if range.start < vma.range().start {
-        range.start = vma.range().start.min(range.end);
+    let here = vma.range();
+    range.start = range.start.max(here.start).min(range.end);
+    if range.start == range.end {
+        return Ok(None);
     }
     if !vma.is_anonymous() {
-        range.start = vma.range().end.min(range.end);
+        range.start = here.end.min(range.end);
         return Ok(None);
     }
     Ok(next_folio_in_table(&lock, vma, range, except))
@@ -136,7 +138,7 @@ fn next_folio_in_table(
         .saturating_add(1)
         .min(vma.range().end)
         .min(range.end);
-    if lock.lacks_page_table(range.start) {
+    if lock.lacks_page_table(vma, range.start) {
         range.start = end;
         return None;
     }

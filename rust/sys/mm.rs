@@ -185,10 +185,12 @@ impl MmapReadGuard<'_> {
         }
     }
 
-    /// Returns whether there is no page table for `address` (`mm/rmap.c: mm_find_pmd()`).
-    pub(crate) fn lacks_page_table(&self, address: usize) -> bool {
-        // SAFETY: By the type invariants the mmap lock is held.
-        unsafe { bindings::mm_find_pmd(self.mm.as_ptr(), address).is_null() }
+    /// Returns whether there is no page table for `address` in `vma` (`mm/rmap.c: mm_find_pmd()`).
+    pub(crate) fn lacks_page_table(&self, vma: &Vma, address: usize) -> bool {
+        // Where no area is, munmap() may be freeing the upper levels, with the same lock held.
+        !vma.range().contains(&address)
+            // SAFETY: By the type invariants the mmap lock is held, and the address is in an area.
+            || unsafe { bindings::mm_find_pmd(self.mm.as_ptr(), address).is_null() }
     }
 }
 
