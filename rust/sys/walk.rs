@@ -36,15 +36,26 @@ impl WalkMemory {
 /// # Invariants
 ///
 /// `pvmw` is initialised for `folio` and `vma`. The page table lock is held, and `pvmw` describes
-/// an entry that maps the folio, if and only if `found` is set.
+/// an entry that maps the folio, if and only if `at` is [`At::Entry`].
 pub(crate) struct VmaWalk<'a> {
     pub(super) pvmw: &'a mut bindings::page_vma_mapped_walk,
     pub(super) folio: &'a LockedFolio<'a>,
     pub(super) vma: &'a Vma,
-    found: bool,
+    at: At,
     // Dropped after the walk has let go of the page table lock: its end may sleep.
     _invalidation: Invalidation<'a>,
     _nts: NotThreadSafe,
+}
+
+/// Where a walk is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Before its first entry, or set back to look once more.
+    Start,
+    /// At an entry that maps the folio.
+    Entry,
+    /// Behind the last one.
+    End,
 }
 
 impl<'a> VmaWalk<'a> {
@@ -76,7 +87,7 @@ impl<'a> VmaWalk<'a> {
             pvmw,
             folio,
             vma,
-            found: false,
+            at: At::Start,
             _invalidation: Invalidation::start(vma.mm(), address..end),
             _nts: NotThreadSafe,
         }
@@ -85,20 +96,22 @@ impl<'a> VmaWalk<'a> {
     /// Goes on to the next entry that maps the folio (`page_vma_mapped_walk()`).
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Mapping<'_, 'a>> {
-        if fault::VMA_WALK.should_fail() {
+        if self.at == At::End || fault::VMA_WALK.should_fail() {
             return None;
         }
-        // SAFETY: By the type invariants `pvmw` is initialised and its lock is as it says.
+        // SAFETY: By the type invariants `pvmw` is initialised and its lock is as it says; the walk
+        // has not come to its end, after which the function must not be called.
+        let found = unsafe { bindings::page_vma_mapped_walk(self.pvmw) };
         // INVARIANT: The function holds the lock if and only if it returns true.
-        self.found = unsafe { bindings::page_vma_mapped_walk(self.pvmw) };
-        self.found.then_some(Mapping { walk: self })
+        self.at = if found { At::Entry } else { At::End };
+        found.then_some(Mapping { walk: self })
     }
 }
 
 impl Drop for VmaWalk<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.found {
+        if self.at == At::Entry {
             // SAFETY: By the type invariants the page table lock is held, and ours to release.
             unsafe { bindings::page_vma_mapped_walk_done(self.pvmw) }
         }
@@ -109,7 +122,7 @@ impl Drop for VmaWalk<'_> {
 ///
 /// # Invariants
 ///
-/// `walk.found` is set.
+/// `walk` is at [`At::Entry`].
 pub(crate) struct Mapping<'w, 'a> {
     walk: &'w mut VmaWalk<'a>,
 }
@@ -155,7 +168,7 @@ impl<'w, 'a> Mapping<'w, 'a> {
 ///
 /// # Invariants
 ///
-/// `walk.found` is set, and `walk.pvmw.pmd` maps the folio.
+/// `walk` is at [`At::Entry`], and `walk.pvmw.pmd` maps the folio.
 pub(crate) struct PmdMapping<'w, 'a> {
     walk: &'w mut VmaWalk<'a>,
 }
@@ -177,6 +190,6 @@ impl PmdMapping<'_, '_> {
             bindings::page_vma_mapped_walk_restart(walk.pvmw);
         }
         // INVARIANT: The lock was just released.
-        walk.found = false;
+        walk.at = At::Start;
     }
 }
