@@ -2,7 +2,7 @@
 
 //! The kernel's unexported symbols, resolved once at load.
 //!
-//! C side: `rust/helpers/symbols.h` (the table) and `rust/helpers/symbols.c`.
+//! C side: `rust/helpers/symbols.h` (the table) and `rust/helpers/resolve.c`.
 
 use super::bindings;
 use kernel::{
@@ -12,7 +12,7 @@ use kernel::{
 
 /// Finds every unexported symbol that the module uses and puts them all to use.
 ///
-/// Nothing else of [`crate::sys`] may run before this has succeeded.
+/// Of [`crate::sys`] only [`super::platform`] may run before this has succeeded.
 ///
 /// # Errors
 ///

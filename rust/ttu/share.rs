@@ -49,7 +49,7 @@ impl<'a> Sharer<'a> {
             return Err(Stop::Pinned);
         }
         if !self.not_pinned {
-            // Between (A1) and (A2): pairs with the barrier in try_grab_folio(), between (B3) and
+            // Between (A1) and (A2): pairs with the barrier in try_grab_folio_fast(), between (B3) and
             // (B4).
             barrier::smp_mb();
 
