@@ -46,6 +46,12 @@ impl Open {
         self.write_raw(bytes.as_ptr() as u64, bytes.len())
     }
 
+    /// Where `read(2)` would go on.
+    pub fn position(&self) -> Result<usize, i32> {
+        // SAFETY: `lseek()` has no memory preconditions.
+        returned(unsafe { libc::lseek(self.file.as_raw_fd(), 0, libc::SEEK_CUR) } as isize)
+    }
+
     /// `write(2)` of whatever is there.
     pub fn write_raw(&self, address: u64, len: usize) -> Result<usize, i32> {
         // SAFETY: The kernel only reads, and checks whether it can.

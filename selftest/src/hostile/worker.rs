@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use fastrand::Rng;
 
-use super::open::{asked, Open, Wrong};
+use super::open::{asked, shown, Open, Wrong};
 use super::tally::Tally;
 use super::world::World;
 use super::{deliver, dying, files, Plan};
@@ -139,9 +139,16 @@ impl<'a> Worker<'a> {
         done
     }
 
-    /// Writes and judges.
+    /// Writes and judges. Who reads then gets the answer from its beginning.
     pub fn write(&self, open: &mut Open, text: &[u8]) -> Result<i32, Wrong> {
-        self.judge(open, text, open.write(text))
+        let errno = self.judge(open, text, open.write(text))?;
+        match open.position() {
+            Ok(at) if errno == 0 && at != 0 => {
+                Err(format!("{}: reading goes on at {at}", shown(text)))
+            }
+            Ok(_) => Ok(errno),
+            Err(e) => Err(format!("lseek: errno {e}")),
+        }
     }
 
     /// Judges what a write has returned.
