@@ -33,6 +33,7 @@ const QUIET: [(&str, &str); 3] = [
 const KSM: &str = "/sys/kernel/mm/ksm";
 /// How long swap may take to be emptied.
 const PATIENCE: Duration = Duration::from_secs(60);
+const MIN_FREE: &str = "/proc/sys/vm/min_free_kbytes";
 const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
 
 /// Reads a setting; of a choice like `always [madvise] never`, the chosen word.
@@ -144,6 +145,31 @@ impl Saved {
             if let Err(e) = back {
                 left.push(format!("swap {} not restored: {e}", area.path));
             }
+        }
+    }
+}
+
+/// Free memory is below what kswapd keeps free, while this lives; who allocates gets it all the same.
+pub struct BusyKswapd(String);
+
+impl BusyKswapd {
+    /// Wakes kswapd, which goes on until it has reclaimed all that it can.
+    pub fn new() -> io::Result<Self> {
+        let was = BusyKswapd(read(MIN_FREE)?);
+        let info = fs::read_to_string("/proc/meminfo")?;
+        let free = info.lines().find_map(|l| l.strip_prefix("MemFree:"));
+        let free = free.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        let free = free.ok_or_else(|| io::Error::other("no MemFree"))?;
+        // kswapd wakes up when less is free than five quarters of it.
+        write(MIN_FREE, &(free * 9 / 10).to_string())?;
+        Ok(was)
+    }
+}
+
+impl Drop for BusyKswapd {
+    fn drop(&mut self) {
+        if let Err(e) = write(MIN_FREE, &self.0) {
+            eprintln!("setting not restored: {e}");
         }
     }
 }

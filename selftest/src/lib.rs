@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod cgroup;
 pub mod count;
+pub mod damon;
 pub mod demo;
 pub mod faults;
 pub mod gup;

@@ -51,12 +51,22 @@ impl Since {
     pub fn check(&self, checks: &mut Checks, keys: &[(&str, u64)]) -> Result<(), Stop> {
         let now = trigger::stats()?;
         for (key, want) in keys {
-            let moved = match (self.0.number(key), now.number(key)) {
-                (Some(then), Some(now)) => now.checked_sub(then),
-                _ => None,
-            };
-            checks.eq(&format!("stats {key}"), moved, Some(*want));
+            checks.eq(
+                &format!("stats {key}"),
+                self.difference(&now, key),
+                Some(*want),
+            );
         }
         Ok(())
+    }
+
+    /// How much `key` has counted.
+    pub fn moved(&self, key: &str) -> Result<u64, Stop> {
+        let moved = self.difference(&trigger::stats()?, key);
+        moved.ok_or_else(|| Stop::Fail(format!("stats: no {key}, or it has gone back")))
+    }
+
+    fn difference(&self, now: &Report, key: &str) -> Option<u64> {
+        now.number(key)?.checked_sub(self.0.number(key)?)
     }
 }

@@ -21,7 +21,7 @@ use crate::observe::{kpage, Snapshot};
 use crate::subject::Subject;
 use crate::sys::page_size;
 use crate::verdict::Stop;
-pub use folio::{Folio, Mapping};
+pub use folio::{reserve, Folio, Mapping, SEED};
 pub use make::{exclusive, forked, mixed, soft_dirty, WriteBits};
 pub use model::{Expected, Page, Pages};
 pub use swapcached::swapcached;

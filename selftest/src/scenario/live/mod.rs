@@ -2,7 +2,12 @@
 
 //! Live mode: the kernel reclaims, and the module unmaps.
 
+mod passed;
+mod who;
+
 use std::os::unix::fs::MetadataExt;
+use std::thread::{self, sleep};
+use std::time::Duration;
 
 use super::course::{self, compare, Plan, Via};
 use crate::cgroup::Cgroup;
@@ -13,7 +18,6 @@ use crate::runner::Test;
 use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::errno_name;
-use crate::trigger::{self, Path, Request};
 use crate::verdict::{Checks, Stop};
 
 /// What the switch must not understand.
@@ -28,7 +32,7 @@ pub fn tests() -> Vec<Test> {
         Test::new("live: the file", the_file),
         Test::new("live: neither 0 nor 1", neither),
         Test::new("live: twice the same", twice),
-        Test::new("live: path=kernel stays the kernel's", stays_kernel),
+        Test::new("live: three at once, the last one wins", at_once),
     ];
     let pmd = mthp::pmd_order();
     for order in mthp::orders() {
@@ -53,6 +57,8 @@ pub fn tests() -> Vec<Test> {
             })
         }));
     }
+    tests.extend(who::tests());
+    tests.extend(passed::tests());
     tests
 }
 
@@ -101,33 +107,34 @@ fn twice(checks: &mut Checks) -> Result<(), Stop> {
     Ok(())
 }
 
+/// To switch takes longer than the next one takes to come.
+fn at_once(checks: &mut Checks) -> Result<(), Stop> {
+    for round in 0..16u32 {
+        let wanted = [0, 1, 2].map(|k| round >> k & 1 != 0);
+        let errnos = thread::scope(|scope| {
+            let threads = wanted.map(|on| {
+                let text: &[u8] = if on { b"1" } else { b"0" };
+                let thread = scope.spawn(move || live::write(text));
+                sleep(Duration::from_millis(10));
+                thread
+            });
+            threads.map(|t| t.join().ok().and_then(Result::ok))
+        });
+        checks.context(format!("{wanted:?}"));
+        checks.eq("errnos", errnos, [Some(0); 3]);
+        let last = if wanted[2] { "1\n" } else { "0\n" };
+        checks.eq("read", live::read()?, last.into());
+        checks.eq("redirected", redirected()?, wanted[2]);
+    }
+    live::set(false)
+}
+
 /// What ftrace says of it.
 fn redirected() -> Result<bool, Stop> {
     let functions = std::fs::read_to_string("/sys/kernel/tracing/enabled_functions")?;
     Ok(functions
         .lines()
         .any(|l| l.starts_with("try_to_unmap_one ") && l.contains("anon_ttu")))
-}
-
-/// In live mode, too, a request can have the kernel's own path.
-fn stays_kernel(checks: &mut Checks) -> Result<(), Stop> {
-    whole::must_be_swapped(4)?;
-    live::set(true)?;
-    let family = Family::new(1)?;
-    let shape = shape::exclusive(&family, 4, Mapping::Pte)?;
-    let since = Since::now()?;
-    let request = Request::new(shape.subjects[0].pid, shape.folio.address, Path::Kernel);
-    checks.eq("errno", trigger::request(&request)?.errno, 0);
-    since.check(
-        checks,
-        &[
-            ("live_passed_asked", 1),
-            ("live_taken", 0),
-            ("batches", 0),
-            ("unmapped", 16),
-        ],
-    )?;
-    live::set(false)
 }
 
 /// A folio that the process gives up by MADV_PAGEOUT, live off and on, compared.

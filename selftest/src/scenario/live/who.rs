@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who reclaims, beyond MADV_PAGEOUT and memory.reclaim: DAMON, kswapd, and who allocates.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::damon::Damon;
+use crate::knobs::{self, BusyKswapd};
+use crate::live::{self, Since};
+use crate::observe::{vmstat, System};
+use crate::runner::Test;
+use crate::shape::{self, bytes, reserve, whole, Mapping, SEED};
+use crate::subject::{Family, Subject};
+use crate::verdict::{Checks, Stop};
+
+/// Of folios of this order the memory is made.
+const ORDER: u32 = 4;
+/// How many there are.
+const FOLIOS: u64 = 64;
+/// How often it is looked whether they have gone, in tenths of a second.
+const PATIENCE: usize = 300;
+
+/// All of them.
+pub fn tests() -> Vec<Test> {
+    vec![
+        Test::new("live: DAMON, 64 kB", by_damon),
+        Test::new("live: kswapd, 64 kB", by_kswapd),
+        Test::new("live: direct reclaim, 64 kB", by_allocator),
+    ]
+}
+
+/// A scheme of DAMON pages out the memory of one folio, which nobody touches.
+fn by_damon(checks: &mut Checks) -> Result<(), Stop> {
+    whole::must_be_swapped(ORDER)?;
+    let family = Family::new(1)?;
+    let shape = shape::exclusive(&family, ORDER, Mapping::Pte)?;
+    let folio = shape.folio;
+    live::set(true)?;
+    let since = Since::now()?;
+    let damon = Damon::page_out(folio.pfn, folio.pages)?;
+    for _ in 0..PATIENCE {
+        if shape.look()?.processes[0].pages.iter().all(|p| p.swapped()) {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    checks.that(damon.applied()? > 0, || "DAMON has not tried it".into());
+    drop(damon);
+    live::set(false)?;
+    since.check(
+        checks,
+        &[
+            ("live_taken", 1),
+            ("live_folios", 1),
+            ("live_pages", folio.pages as u64),
+            ("batches", 1),
+        ],
+    )?;
+    let differs = shape.subjects[0].compare(folio.address, bytes(folio.pages), SEED)?;
+    checks.eq("first byte that differs", differs, None);
+    Ok(())
+}
+
+/// Free memory is made scarce, but not so scarce that who allocates has to reclaim.
+fn by_kswapd(checks: &mut Checks) -> Result<(), Stop> {
+    reclaimed(checks, "pgsteal_kswapd", &|subject| {
+        let folios = many(subject)?;
+        Ok((folios, Some(BusyKswapd::new()?)))
+    })
+}
+
+/// Who touches memory beyond what its control group may use has to reclaim some first.
+fn by_allocator(checks: &mut Checks) -> Result<(), Stop> {
+    reclaimed(checks, "pgsteal_direct", &|subject| {
+        let half = FOLIOS * bytes(1 << ORDER) / 2;
+        let Some(cgroup) = subject.cgroup() else {
+            return Err(Stop::Fail("no control group".into()));
+        };
+        let limit = cgroup.number("memory.current")? + half;
+        cgroup.set("memory.max", &limit.to_string())?;
+        Ok((many(subject)?, None))
+    })
+}
+
+/// Has memory reclaimed while live mode is on, and checks that `reclaimer`, an event of
+/// /proc/vmstat, did it, and that the module unmapped all large folios that went out.
+fn reclaimed(
+    checks: &mut Checks,
+    reclaimer: &str,
+    make: &dyn Fn(&Subject<'_>) -> Result<(u64, Option<BusyKswapd>), Stop>,
+) -> Result<(), Stop> {
+    whole::must_be_swapped(ORDER)?;
+    knobs::only_folios_of(Some(bytes(1 << ORDER) as usize / 1024))?;
+    let family = Family::in_cgroup(1, false)?;
+    let subject = family.spawn()?;
+    subject.large_folios(true)?;
+
+    live::set(true)?;
+    let stats = Since::now()?;
+    let system = System::take()?;
+    let others = ["pgsteal_kswapd", "pgsteal_direct", "pgsteal_khugepaged"];
+    let before = others.map(vmstat::summed);
+    let (address, busy) = make(&subject)?;
+    let swpout = format!("{}kB/swpout", bytes(1 << ORDER) / 1024);
+    let mut out = 0;
+    for _ in 0..PATIENCE {
+        out = System::take()?.moved(&system, &swpout);
+        if out >= FOLIOS as i64 / 4 {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    drop(busy);
+    live::set(false)?;
+
+    checks.that(out > 0, || "no large folio went out".into());
+    for (name, before) in others.into_iter().zip(before) {
+        let moved = vmstat::summed(name)? - before?;
+        checks.that((moved > 0) == (name == reclaimer), || {
+            format!("{name} has moved by {moved}")
+        });
+    }
+    let out = System::take()?.moved(&system, &swpout);
+    let (folios, taken) = (stats.moved("live_folios")?, stats.moved("live_taken")?);
+    // What was unmapped and touched again before it was written is counted by live mode alone.
+    checks.that(folios >= out as u64 && taken >= folios, || {
+        format!("{out} large folios out, but {taken} calls taken, {folios} of them to the end")
+    });
+    let len = FOLIOS * bytes(1 << ORDER);
+    let differs = subject.compare(address, len, SEED)?;
+    checks.eq("first byte that differs", differs, None);
+    Ok(())
+}
+
+/// Memory of [`FOLIOS`] folios.
+fn many(subject: &Subject<'_>) -> Result<u64, Stop> {
+    let len = FOLIOS * bytes(1 << ORDER);
+    let address = reserve(subject, len, libc::MAP_PRIVATE)?;
+    subject.protect(address, len, libc::PROT_READ | libc::PROT_WRITE)?;
+    subject.madvise(address, len, libc::MADV_HUGEPAGE)?;
+    subject.fill(address, len, SEED)?;
+    Ok(address)
+}
