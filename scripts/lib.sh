@@ -133,7 +133,8 @@ total() {
 qemu_run() { setpriv --pdeathsig TERM "$TOP/qemu/run" "$@"; }
 
 # shown LABEL FILE ARGS...: a guest whose output goes to FILE and is printed as it comes, but for
-# lines "stats: ..."; its errors go to FILE.err, its status is in $status.
+# lines "stats: ..."; its errors go to FILE.err, its status is in $status, and $sums is what its
+# last line "N passed, N failed, N skipped" says, if there is one: "N N N".
 shown() {
 	label=$1 file=$2
 	shift 2
@@ -144,4 +145,6 @@ shown() {
 	qemu_run "$@" >"$file" 2>"$file.err" </dev/null || status=$?
 	sleep 1
 	kill "$reader" 2>/dev/null || :
+	# shellcheck disable=SC2034 # for the caller
+	sums=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$file")
 }
