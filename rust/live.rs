@@ -29,8 +29,10 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Relaxed,
+            Release, //
         },
         Arc,
         Mutex, //
@@ -42,6 +44,8 @@ use kernel::{
 pub(crate) struct Live {
     /// What was asked for last.
     wanted: Atomic<bool>,
+    /// Whether `redirection` is there, for those who do not want to wait.
+    on: Atomic<bool>,
     #[pin]
     redirection: Mutex<Option<Redirection<Batched>>>,
 }
@@ -52,6 +56,7 @@ impl Live {
         Arc::pin_init(
             pin_init!(Self {
                 wanted: Atomic::new(false),
+                on: Atomic::new(false),
                 redirection <- new_mutex!(None),
             }),
             GFP_KERNEL,
@@ -60,8 +65,8 @@ impl Live {
 
     /// Switches live mode on or off. Off means that no call is under way any more.
     ///
-    /// Who comes while another is at it waits; then all who have waited do what the last of them
-    /// wants.
+    /// Who comes while another is at it waits. The last one wins: those who have waited with another
+    /// wish than the last to come do nothing.
     ///
     /// # Errors
     ///
@@ -72,7 +77,10 @@ impl Live {
         // Before the lock, which is not given to those who wait in the order in which they came.
         self.wanted.store(on, Relaxed);
         let mut redirection = self.redirection.lock();
-        if !self.wanted.load(Relaxed) {
+        if self.wanted.load(Relaxed) != on {
+            return Ok(());
+        }
+        if !on {
             *redirection = None;
         } else if redirection.is_none() {
             *redirection = Some(Redirection::new().inspect_err(|error| {
@@ -82,12 +90,13 @@ impl Live {
                 );
             })?);
         }
+        self.on.store(on, Release);
         Ok(())
     }
 
-    /// Returns whether live mode is on. Waits for who is switching it.
+    /// Returns whether live mode is on. It is, until it has been switched off to the end.
     pub(crate) fn is_on(&self) -> bool {
-        self.redirection.lock().is_some()
+        self.on.load(Acquire)
     }
 }
 
