@@ -110,7 +110,7 @@ fn twice(checks: &mut Checks) -> Result<(), Stop> {
 /// To switch takes longer than the next one takes to come.
 fn at_once(checks: &mut Checks) -> Result<(), Stop> {
     for round in 0..16u32 {
-        let wanted = [0, 1, 2].map(|k| round >> k & 1 != 0);
+        let wanted = [0, 1, 2].map(|k| (round >> k) & 1 != 0);
         let errnos = thread::scope(|scope| {
             let threads = wanted.map(|on| {
                 let text: &[u8] = if on { b"1" } else { b"0" };

@@ -25,8 +25,10 @@ const PATIENCE: usize = 300;
 pub fn tests() -> Vec<Test> {
     vec![
         Test::new("live: DAMON, 64 kB", by_damon),
-        Test::new("live: kswapd, 64 kB", by_kswapd),
-        Test::new("live: direct reclaim, 64 kB", by_allocator),
+        Test::new("live: kswapd, 64 kB", |c| reclaimed(c, Who::Kswapd)),
+        Test::new("live: direct reclaim, 64 kB", |c| {
+            reclaimed(c, Who::Allocator)
+        }),
     ]
 }
 
@@ -62,34 +64,27 @@ fn by_damon(checks: &mut Checks) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Free memory is made scarce, but not so scarce that who allocates has to reclaim.
-fn by_kswapd(checks: &mut Checks) -> Result<(), Stop> {
-    reclaimed(checks, "pgsteal_kswapd", &|subject| {
-        let folios = many(subject)?;
-        Ok((folios, Some(BusyKswapd::new()?)))
-    })
+/// Who has to make room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Free memory is made scarce, but not so scarce that who allocates has to reclaim.
+    Kswapd,
+    /// Who touches memory beyond what its control group may use has to reclaim some first.
+    Allocator,
 }
 
-/// Who touches memory beyond what its control group may use has to reclaim some first.
-fn by_allocator(checks: &mut Checks) -> Result<(), Stop> {
-    reclaimed(checks, "pgsteal_direct", &|subject| {
-        let half = FOLIOS * bytes(1 << ORDER) / 2;
-        let Some(cgroup) = subject.cgroup() else {
-            return Err(Stop::Fail("no control group".into()));
-        };
-        let limit = cgroup.number("memory.current")? + half;
-        cgroup.set("memory.max", &limit.to_string())?;
-        Ok((many(subject)?, None))
-    })
+impl Who {
+    /// What /proc/vmstat counts for each.
+    const EVENTS: [(&str, Option<Who>); 3] = [
+        ("pgsteal_kswapd", Some(Who::Kswapd)),
+        ("pgsteal_direct", Some(Who::Allocator)),
+        ("pgsteal_khugepaged", None),
+    ];
 }
 
-/// Has memory reclaimed while live mode is on, and checks that `reclaimer`, an event of
-/// /proc/vmstat, did it, and that the module unmapped all large folios that went out.
-fn reclaimed(
-    checks: &mut Checks,
-    reclaimer: &str,
-    make: &dyn Fn(&Subject<'_>) -> Result<(u64, Option<BusyKswapd>), Stop>,
-) -> Result<(), Stop> {
+/// Has memory reclaimed while live mode is on, and checks who did it, and that the module unmapped
+/// all large folios that went out.
+fn reclaimed(checks: &mut Checks, who: Who) -> Result<(), Stop> {
     whole::must_be_swapped(ORDER)?;
     knobs::only_folios_of(Some(bytes(1 << ORDER) as usize / 1024))?;
     let family = Family::in_cgroup(1, false)?;
@@ -99,14 +94,20 @@ fn reclaimed(
     live::set(true)?;
     let stats = Since::now()?;
     let system = System::take()?;
-    let others = ["pgsteal_kswapd", "pgsteal_direct", "pgsteal_khugepaged"];
-    let before = others.map(vmstat::summed);
-    let (address, busy) = make(&subject)?;
+    let before = Who::EVENTS.map(|(event, _)| vmstat::summed(event));
+    if let (Who::Allocator, Some(cgroup)) = (who, subject.cgroup()) {
+        let half = FOLIOS * bytes(1 << ORDER) / 2;
+        let limit = cgroup.number("memory.current")? + half;
+        cgroup.set("memory.max", &limit.to_string())?;
+    }
+    let address = make(&subject)?;
+    let busy = match who {
+        Who::Kswapd => Some(BusyKswapd::new()?),
+        Who::Allocator => None,
+    };
     let swpout = format!("{}kB/swpout", bytes(1 << ORDER) / 1024);
-    let mut out = 0;
     for _ in 0..PATIENCE {
-        out = System::take()?.moved(&system, &swpout);
-        if out >= FOLIOS as i64 / 4 {
+        if System::take()?.moved(&system, &swpout) >= FOLIOS as i64 / 4 {
             break;
         }
         sleep(Duration::from_millis(100));
@@ -114,14 +115,14 @@ fn reclaimed(
     drop(busy);
     live::set(false)?;
 
-    checks.that(out > 0, || "no large folio went out".into());
-    for (name, before) in others.into_iter().zip(before) {
-        let moved = vmstat::summed(name)? - before?;
-        checks.that((moved > 0) == (name == reclaimer), || {
-            format!("{name} has moved by {moved}")
+    for ((event, whose), before) in Who::EVENTS.into_iter().zip(before) {
+        let moved = vmstat::summed(event)? - before?;
+        checks.that((moved > 0) == (whose == Some(who)), || {
+            format!("{event} has moved by {moved}")
         });
     }
     let out = System::take()?.moved(&system, &swpout);
+    checks.that(out > 0, || "no large folio went out".into());
     let (folios, taken) = (stats.moved("live_folios")?, stats.moved("live_taken")?);
     // What was unmapped and touched again before it was written is counted by live mode alone.
     checks.that(folios >= out as u64 && taken >= folios, || {
@@ -134,7 +135,7 @@ fn reclaimed(
 }
 
 /// Memory of [`FOLIOS`] folios.
-fn many(subject: &Subject<'_>) -> Result<u64, Stop> {
+fn make(subject: &Subject<'_>) -> Result<u64, Stop> {
     let len = FOLIOS * bytes(1 << ORDER);
     let address = reserve(subject, len, libc::MAP_PRIVATE)?;
     subject.protect(address, len, libc::PROT_READ | libc::PROT_WRITE)?;
