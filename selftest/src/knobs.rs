@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::live::LIVE;
+use crate::observe::meminfo;
 use crate::observe::mthp;
 use crate::observe::swaps;
 use crate::sys;
@@ -156,10 +157,7 @@ impl BusyKswapd {
     /// Wakes kswapd, which goes on until it has reclaimed all that it can.
     pub fn new() -> io::Result<Self> {
         let was = BusyKswapd(read(MIN_FREE)?);
-        let info = fs::read_to_string("/proc/meminfo")?;
-        let free = info.lines().find_map(|l| l.strip_prefix("MemFree:"));
-        let free = free.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        let free = free.ok_or_else(|| io::Error::other("no MemFree"))?;
+        let [free] = meminfo::read(["MemFree"])?;
         // kswapd wakes up when less is free than five quarters of it.
         write(MIN_FREE, &(free * 9 / 10).to_string())?;
         Ok(was)

@@ -28,16 +28,13 @@ pub fn read(w: &mut Worker) -> Result<i32, Wrong> {
                 0 => at = 1 + w.rng.usize(..text.len() + 8),
                 1 => {
                     let whence = w.rng.i32(5..);
-                    // SAFETY: `lseek()` has no memory preconditions.
-                    let got = returned(unsafe { libc::lseek(fd, at as i64, whence) } as isize);
+                    let got = open.seek(at as i64, whence);
                     expect("lseek by an odd way", got, Err(libc::EINVAL))?;
                 }
                 _ => {}
             }
             let len = 1 << w.rng.u32(..9);
-            // SAFETY: `lseek()` has no memory preconditions.
-            let moved = returned(unsafe { libc::lseek(fd, at as i64, libc::SEEK_SET) } as isize);
-            expect("lseek", moved, Ok(at))?;
+            expect("lseek", open.seek(at as i64, libc::SEEK_SET), Ok(at))?;
             let mut part = vec![0; len];
             // SAFETY: There is room for as much.
             let got = returned(unsafe { libc::read(fd, part.as_mut_ptr().cast(), len) });

@@ -46,10 +46,10 @@ impl Open {
         self.write_raw(bytes.as_ptr() as u64, bytes.len())
     }
 
-    /// Where `read(2)` would go on.
-    pub fn position(&self) -> Result<usize, i32> {
+    /// `lseek(2)`: where `read(2)` then goes on.
+    pub fn seek(&self, at: i64, whence: i32) -> Result<usize, i32> {
         // SAFETY: `lseek()` has no memory preconditions.
-        returned(unsafe { libc::lseek(self.file.as_raw_fd(), 0, libc::SEEK_CUR) } as isize)
+        returned(unsafe { libc::lseek(self.file.as_raw_fd(), at, whence) } as isize)
     }
 
     /// `write(2)` of whatever is there.

@@ -142,7 +142,7 @@ impl<'a> Worker<'a> {
     /// Writes and judges. Who reads then gets the answer from its beginning.
     pub fn write(&self, open: &mut Open, text: &[u8]) -> Result<i32, Wrong> {
         let errno = self.judge(open, text, open.write(text))?;
-        match open.position() {
+        match open.seek(0, libc::SEEK_CUR) {
             Ok(at) if errno == 0 && at != 0 => {
                 Err(format!("{}: reading goes on at {at}", shown(text)))
             }

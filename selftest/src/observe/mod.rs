@@ -4,6 +4,7 @@
 
 pub mod calls;
 pub mod kpage;
+pub mod meminfo;
 pub mod mthp;
 pub mod pagemap;
 pub mod smaps;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::Cgroup;
 use crate::knobs;
-use crate::observe::{mthp, swaps, System};
+use crate::observe::{meminfo, mthp, swaps, System};
 use crate::sys::{self, End};
 use crate::trigger;
 use crate::verdict::{Checks, Stop};
@@ -70,15 +70,10 @@ impl Idle {
     fn look() -> io::Result<Self> {
         // Also drains the LRU lists of all CPUs.
         knobs::write("/proc/sys/vm/drop_caches", "3")?;
-        let text = fs::read_to_string("/proc/meminfo")?;
-        let kb = |key: &str| {
-            let rest = text.lines().find_map(|l| l.strip_prefix(key));
-            let number = rest.and_then(|r| r.trim_start_matches(':').split_whitespace().next());
-            number.and_then(|n| n.parse().ok()).unwrap_or(0)
-        };
+        let [free_kb, anon_kb] = meminfo::read(["MemFree", "AnonPages"])?;
         Ok(Idle {
-            free_kb: kb("MemFree"),
-            anon_kb: kb("AnonPages"),
+            free_kb,
+            anon_kb,
             system: System::take()?,
         })
     }

@@ -5,14 +5,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::thread::sleep;
-use std::time::Duration;
 
 use super::untouched;
 use crate::knobs;
 use crate::observe::{kpage, mthp, pagemap, smaps, Snapshot};
 use crate::runner::Test;
-use crate::shape::{bytes, Folio, Mapping};
+use crate::shape::{self, bytes, Folio, Mapping};
 use crate::subject::{Family, Subject};
 use crate::sys::{errno_name, page_size};
 use crate::trigger::{self, Path, Request};
@@ -173,29 +171,7 @@ fn hugetlb(subject: &Subject<'_>, _: &Files) -> Result<u64, Stop> {
 }
 
 fn ksm(subject: &Subject<'_>, _: &Files) -> Result<u64, Stop> {
-    let at = subject.map(bytes(2), RW, PRIVATE, -1)?;
-    subject.madvise(at, bytes(2), libc::MADV_NOHUGEPAGE)?;
-    for page in 0..2 {
-        for byte in 0..4 {
-            subject.poke(at + bytes(page) + byte, 0xa5)?;
-        }
-    }
-    let no = |e: Stop| Stop::Skip(format!("no KSM: {e:?}"));
-    subject
-        .madvise(at, bytes(2), libc::MADV_MERGEABLE)
-        .map_err(no)?;
-    knobs::write("/sys/kernel/mm/ksm/run", "1").map_err(|e| no(e.into()))?;
-    for _ in 0..250 {
-        sleep(Duration::from_millis(20));
-        if let Some(pfn) = pagemap::read(subject.pid, at, 1)?[0].pfn() {
-            if kpage::flags(pfn, 1)?[0].has("ksm") {
-                // What is merged stays so, and nothing moves any more.
-                knobs::write("/sys/kernel/mm/ksm/run", "0")?;
-                return Ok(at);
-            }
-        }
-    }
-    Err(Stop::Skip("KSM merged nothing within 5 s".into()))
+    shape::ksm_page(subject)
 }
 
 fn zero_page(subject: &Subject<'_>, _: &Files) -> Result<u64, Stop> {

@@ -7,6 +7,7 @@
 
 pub mod device;
 pub mod folio;
+mod ksm;
 pub mod make;
 pub mod model;
 pub mod partial;
@@ -22,6 +23,7 @@ use crate::subject::Subject;
 use crate::sys::page_size;
 use crate::verdict::Stop;
 pub use folio::{reserve, Folio, Mapping, SEED};
+pub use ksm::ksm_page;
 pub use make::{exclusive, forked, mixed, soft_dirty, WriteBits};
 pub use model::{Expected, Page, Pages};
 pub use swapcached::swapcached;

@@ -3,15 +3,13 @@
 //! What live mode leaves to the kernel, and the reason that it counts.
 
 use std::ops::RangeInclusive;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::cgroup::Cgroup;
 use crate::knobs;
 use crate::live::{self, Since};
 use crate::observe::{kpage, pagemap};
 use crate::runner::Test;
-use crate::shape::{self, bytes, reserve, whole, Folio, Mapping};
+use crate::shape::{self, bytes, whole, Folio, Mapping};
 use crate::subject::{Family, Subject};
 use crate::trigger::{self, Path, Request};
 use crate::verdict::{Checks, Stop};
@@ -130,38 +128,12 @@ fn map_shmem(subject: &Subject<'_>, order: u32) -> Result<Folio, Stop> {
     }
 }
 
-/// Two pages of equal content, which are one then, mapped twice.
+/// Reclaim has to unmap it twice.
 fn ksm(checks: &mut Checks) -> Result<(), Stop> {
     let cgroup = Cgroup::enter()?;
     let family = Family::new(1)?;
     let subject = family.spawn()?;
-    let address = reserve(&subject, bytes(2), libc::MAP_PRIVATE)?;
-    subject.protect(address, bytes(2), RW)?;
-    subject.madvise(address, bytes(2), libc::MADV_NOHUGEPAGE)?;
-    subject.poke(address, 0xa5)?;
-    subject.poke(address + bytes(1), 0xa5)?;
-    let no = |e: Stop| Stop::Skip(format!("no KSM: {e:?}"));
-    subject
-        .madvise(address, bytes(2), libc::MADV_MERGEABLE)
-        .map_err(no)?;
-    knobs::busy_ksm().map_err(|e| no(e.into()))?;
-    let merged = || -> Result<bool, Stop> {
-        let pages = pagemap::read(subject.pid, address, 2)?;
-        let Some(pfn) = pages[0].pfn().filter(|pfn| pages[1].pfn() == Some(*pfn)) else {
-            return Ok(false);
-        };
-        Ok(kpage::flags(pfn, 1)?[0].has("ksm"))
-    };
-    for _ in 0..250 {
-        if merged()? {
-            break;
-        }
-        sleep(Duration::from_millis(20));
-    }
-    knobs::write("/sys/kernel/mm/ksm/run", "0")?;
-    if !merged()? {
-        return Err(Stop::Skip("KSM merged nothing within 5 s".into()));
-    }
+    let address = shape::ksm_page(&subject)?;
     live::set(true)?;
     let since = Since::now()?;
     cgroup.reclaim_anon()?;
