@@ -5,6 +5,7 @@
 use std::io;
 use std::ops::Range;
 use std::thread;
+use std::time::Duration;
 
 use fastrand::Rng;
 
@@ -14,6 +15,9 @@ use crate::sys::{self, page_size, End};
 
 /// The smallest part that is treated as one, in pages: the smallest large folio but one.
 const LEAST: usize = 4;
+/// Before each part. Emulated CPUs that take turns in one thread have 100 ms each, unless they
+/// are idle; whoever changes code waits for all of them, again and again.
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// Runs `threads` threads with `len` bytes each until it is told to stop; the exit status says
 /// whether all could do what they wanted.
@@ -42,6 +46,7 @@ fn work(owner: u64, len: usize, tally: &Tally) -> io::Result<()> {
     let mut random = Rng::with_seed(owner);
     arena.write(0..arena.pages());
     while tally.stop.get() == 0 {
+        thread::sleep(PAUSE);
         let part = some_part(&mut random, arena.pages());
         match random.usize(..16) {
             0..6 => arena.check(part, tally),
