@@ -43,7 +43,7 @@ cross() { case $(guest_arch "$1") in amd64) echo x86_64-linux-gnu- ;; arm64) ech
 # kernel of the project's own (see scripts/kernel-build) and not one of Debian's.
 kernel_config() { echo "$1" | cut -d- -f2; }
 own_kernel() { [ -f "$TOP/qemu/config/$(kernel_config "$1")" ]; }
-make_kernel() { "$TOP/scripts/$(own_kernel "$1" && echo kernel-build || echo kernel)" "$1"; }
+make_kernel() { mortal "$TOP/scripts/$(own_kernel "$1" && echo kernel-build || echo kernel)" "$1"; }
 
 # slowness FLAVOUR: by what time limits are multiplied; a kernel that checks all it does is slow.
 slowness() {
@@ -130,7 +130,10 @@ total() {
 }
 
 # qemu_run ARGS...: a guest that does not outlive this script.
-qemu_run() { setpriv --pdeathsig TERM "$TOP/qemu/run" "$@"; }
+qemu_run() { mortal "$TOP/qemu/run" "$@"; }
+
+# mortal COMMAND...: a program that does not outlive this script.
+mortal() { setpriv --pdeathsig TERM "$@"; }
 
 # shown LABEL FILE ARGS...: a guest whose output goes to FILE and is printed as it comes, but for
 # lines "stats: ..."; its errors go to FILE.err, its status is in $status, and $sums is what its
@@ -139,7 +142,7 @@ shown() {
 	label=$1 file=$2
 	shift 2
 	: >"$file"
-	tail -n +1 -f -s 0.5 "$file" | sed -u "/^stats: /d; s/^/$label  /" &
+	tail -n +1 -f -s 0.5 --pid=$$ "$file" | sed -u "/^stats: /d; s/^/$label  /" &
 	reader=$!
 	status=0
 	qemu_run "$@" >"$file" 2>"$file.err" </dev/null || status=$?
