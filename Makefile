@@ -11,16 +11,16 @@ export BUILD KVER MIRROR KDIR TOOLCHAIN
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@echo "make TARGET [ARCH=amd64|arm64|arm64-16k] [KVER=7.3.N] [MIRROR=URL] [BUILD=FOLDER]"
+	@echo "make TARGET [ARCHES=\"amd64 arm64\"] [KVER=7.3.N] [MIRROR=URL] [BUILD=FOLDER]"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1 	/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## from nothing to a picture: unmap a test process's folios on both architectures
 	@scripts/demo
 
-check: ## the whole test suite, all three kernels (GROUPS="a b": only these groups)
+check: ## the whole test suite, all three kernels (ARCHES=; GROUPS="a b": only these groups)
 	@scripts/check $(GROUPS)
 
-quick: ## a few tests of each kind, both architectures: the loop while editing
+quick: ## a few tests of each kind, both architectures: the loop while editing (ARCHES=)
 	@ARCHES="$${ARCHES:-amd64 arm64}" scripts/check quick
 
 repeat: ## the test suite again and again: are its verdicts always the same? (RUNS=20, GROUPS=, ARCHES=)
@@ -56,7 +56,7 @@ bench-compare: ## two results of make bench side by side (A=old.json B=new.json)
 shell: prepare-$(ARCH) ## a prompt in a guest with the module and the tools (ARCH=)
 	@qemu/run $(ARCH) --interactive
 
-module: ## only the .ko (ARCH=, and KDIR= for any prepared kernel tree)
+module: ## only the .ko (ARCH=amd64|arm64|arm64-16k, and KDIR= for any prepared kernel tree)
 	@scripts/module $(ARCH)
 
 toolchain: ## the compilers, QEMU and all kernels, nothing built yet
@@ -72,7 +72,7 @@ lint: ## rustfmt, clippy, checkpatch and shellcheck; all must be silent
 	@scripts/lint
 
 clean: ## remove what was built here; toolchain and kernels stay
-	rm -rf $(BUILD)/module $(BUILD)/guest $(BUILD)/lint $(BUILD)/log $(BUILD)/results
+	rm -rf $(addprefix $(BUILD)/,module guest host lint log mutants repeat results results-debug results-kcsan)
 
 distclean: ## remove the build folder
 	rm -rf $(BUILD)
