@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(choice) => choice,
         Err(odd) => {
             eprintln!("bench: what is '{odd}'?");
-            eprintln!("usage: bench [inside] [outside] [repeats=N] [sizes=4,64,...]");
+            eprintln!("usage: bench [inside] [outside] [repeats=N] [mib=N] [sizes=4,64,...]");
             eprintln!("             [cases=exclusive,shared2,shared8,alternating,half] [paths=kernel,batched]");
             return ExitCode::from(2);
         }

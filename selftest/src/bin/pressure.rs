@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Puts memory under pressure for long: the engine of the group `pressure` of `selftest`.
+//! Puts memory under pressure for long, for live mode under real reclaim, and with failures that
+//! are injected meanwhile.
 //!
 //! usage: pressure [--seconds N] [--limit MIB] [--times N] [--processes N] [--threads N]
 //!                 [--live 0|1] [--toggle TIMES] [--switch 0|1] [--faults 0|1]
