@@ -139,10 +139,10 @@ impl<'a> AllocatedSwap<'a> {
 
 impl Drop for AllocatedSwap<'_> {
     fn drop(&mut self) {
-        if self.0.is_mapped() {
-            // SAFETY: By the type invariants the folio is locked. The function does nothing if a
-            // page table refers to one of the slots.
-            unsafe { bindings::folio_free_swap(self.0.as_ptr()) };
-        }
+        // Also of a folio that is not mapped: whoever let go of it meanwhile has found it locked,
+        // and left the slots to us.
+        // SAFETY: By the type invariants the folio is locked. The function does nothing if a page
+        // table refers to one of the slots.
+        unsafe { bindings::folio_free_swap(self.0.as_ptr()) };
     }
 }

@@ -6,7 +6,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::course;
+use super::{course, discarded};
 use crate::knobs;
 use crate::observe::{mthp, vmstat, System};
 use crate::race::{self, Ending, Op, Plan};
@@ -56,7 +56,9 @@ fn tests(cpus: u64) -> Vec<Test> {
             false => Err(Stop::Skip(format!("not a machine with {cpus} CPUs"))),
         })
     };
-    races(cpus).into_iter().map(test).collect()
+    let mut all: Vec<_> = races(cpus).into_iter().map(test).collect();
+    all.push(discarded::test(cpus));
+    all
 }
 
 fn races(cpus: u64) -> Vec<Race> {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that its process lets go of while a request is about to unmap it. Who lets go finds the
+//! folio locked, and leaves the swap slots that it has by then to whoever holds the lock.
+
+use crate::knobs;
+use crate::observe::swaps;
+use crate::runner::Test;
+use crate::shape::bytes;
+use crate::sys::{self, page_size};
+use crate::trigger::{Path, Request, Trigger};
+use crate::verdict::{Checks, Stop};
+
+/// The test for a machine with so many CPUs.
+pub fn test(cpus: u64) -> Test {
+    let name = format!("races: MADV_DONTNEED, CPUs: {cpus}");
+    Test::new(name, move |checks| match sys::cpus() == cpus {
+        true => run(checks, cpus),
+        false => Err(Stop::Skip(format!("not a machine with {cpus} CPUs"))),
+    })
+}
+
+fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
+    knobs::only_folios_of(None)?;
+    sys::use_all_cpus();
+    let page = sys::map_anon(page_size())? as u64;
+    let before = swaps::used_kb()?;
+    let Some(pid) = sys::fork()? else {
+        come_and_go(page)
+    };
+    let trigger = Trigger::open()?;
+    let requests = sys::repeats(1000);
+    let (mut unmapped, mut too_late) = (0, 0);
+    for k in 0..requests {
+        let path = [Path::Batched, Path::Kernel][k as usize % 2];
+        let answer = trigger.request(&Request::new(pid, page, path))?;
+        let entries = answer.report.number("unmapped");
+        match (answer.errno, entries) {
+            (0, Some(0)) => too_late += 1,
+            (0, _) => unmapped += 1,
+            (libc::ENOENT | libc::EBUSY, _) => {}
+            (errno, _) => return Err(Stop::Fail(sys::errno_name(errno))),
+        }
+    }
+    sys::kill(pid);
+    sys::wait(pid, true)?;
+    let left = swaps::used_kb()?.saturating_sub(before) / (bytes(1) / 1024);
+    checks.note(format!(
+        "{requests} requests, {unmapped} unmapped the page, {too_late} came too late, {left} slots are left"
+    ));
+    checks.that(unmapped > 0, || "no request was in time".into());
+    checks.that(cpus == 1 || too_late > 0, || "no request came too late".into());
+    // From the folio's last look for its slots to its unlocking nobody is left to free them, with
+    // the kernel's own code, too; but that is a moment.
+    checks.that(left <= 1 + too_late / 8, || format!("{left} swap slots are left"));
+    knobs::empty_swap()?;
+    Ok(())
+}
+
+/// Writes to the page and gives it back, again and again.
+fn come_and_go(page: u64) -> ! {
+    sys::die_with_parent();
+    loop {
+        // SAFETY: The page is this process's own.
+        unsafe { (page as *mut u64).write_volatile(1) };
+        sys::give_way();
+        if sys::madvise(page, page_size(), libc::MADV_DONTNEED).is_err() {
+            sys::exit_now(1);
+        }
+    }
+}
