@@ -58,6 +58,16 @@ pub fn visits(processes: &[Pages], reversed: bool) -> Vec<Visit> {
 
 /// Unmaps a folio, VMA by VMA; `by_pmd` says that an entry of the level above is split first.
 pub fn stopped(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Stopped {
+    unmap(processes, visits, by_pmd, at).seen
+}
+
+/// How many calls of a kind unmapping all of a folio makes, if none fails.
+pub fn calls(processes: &[Pages], by_pmd: bool, kind: fn(u64) -> At) -> u64 {
+    let unmapped = unmap(processes, &visits(processes, false), by_pmd, kind(u64::MAX));
+    u64::MAX - unmapped.passes
+}
+
+fn unmap(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Unmapping {
     let mut unmapping = Unmapping {
         at,
         passes: match at {
@@ -77,7 +87,7 @@ pub fn stopped(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> S
             break;
         }
     }
-    unmapping.seen
+    unmapping
 }
 
 struct Unmapping {
@@ -172,6 +182,19 @@ mod tests {
         assert_eq!(seen.lost[0], [false; 4]);
         assert_eq!(seen.lost[1], [false, true, false, true]);
         assert_eq!(seen.restored, 0);
+    }
+
+    #[test]
+    fn calls_are_counted_in_all_processes() {
+        let all = alternating();
+        assert_eq!(calls(&all, false, At::Share), 2);
+        assert_eq!(calls(&all, false, At::SwapDup), 6);
+        assert_eq!(calls(&all, false, At::SwapCount), 6);
+        // The parent's one batch has all pages; behind each of the child's there is a look for more.
+        assert_eq!(calls(&all, false, At::Walk), 5);
+        let shared = vec![vec![Some(Page::shared()); 4]; 3];
+        assert_eq!(calls(&shared, false, At::Share), 0);
+        assert_eq!(calls(&shared, true, At::Walk), 6);
     }
 
     #[test]

@@ -69,11 +69,9 @@ pub fn tests() -> Vec<Test> {
     }
     add_mixed(&mut tests, 4, MASKS[2], WriteBits::Equal);
     let name = format!("{} in 3 processes", size(4));
-    add(&mut tests, name, (4, pte), move |f| {
-        shape::forked(f, 4, pte, 3)
-    });
+    add(&mut tests, name, pte, move |f| shape::forked(f, 4, pte, 3));
     let name = format!("{}, a device has three pages", size(4));
-    add(&mut tests, name, (4, pte), |f| {
+    add(&mut tests, name, pte, |f| {
         device_exclusive(f, 4, &|i| [3, 4, 9].contains(&i))
     });
     add_mixed(&mut tests, 4, MASKS[2], WriteBits::Differ);
@@ -92,7 +90,7 @@ fn size(order: u32) -> String {
 fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     if mthp::orders().contains(&order) {
         let name = format!("{} by {mapping:?}, exclusive", size(order));
-        add(tests, name, (order, mapping), move |f| {
+        add(tests, name, mapping, move |f| {
             shape::exclusive(f, order, mapping)
         });
     }
@@ -105,7 +103,7 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
     let pages = 1 << order;
     let (size, bits_name) = (size(order), format!("{bits:?}").to_lowercase());
     let name = format!("{size}, {name} exclusive, write bits {bits_name}");
-    add(tests, name, (order, Mapping::Pte), move |f| {
+    add(tests, name, Mapping::Pte, move |f| {
         shape::mixed(f, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
     });
 }
@@ -113,55 +111,50 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
 fn add(
     tests: &mut Vec<Test>,
     shape_name: String,
-    (order, mapping): (u32, Mapping),
+    mapping: Mapping,
     make: impl for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop> + Clone + 'static,
 ) {
     for place in PLACES {
         let name = format!("faults: {}: {shape_name}", place.name);
         let make = make.clone();
-        let pages = 1 << order;
         tests.push(Test::new(name, move |checks| {
-            let by_pmd = mapping == Mapping::Pmd;
-            each_call(checks, &place, pages, by_pmd, &make)
+            each_call(checks, &place, mapping == Mapping::Pmd, &make)
         }));
     }
 }
 
-/// Fails at each call in turn, until there are no more; of a large folio, at some.
-fn each_call(
-    checks: &mut Checks,
-    place: &Place,
-    pages: u64,
-    by_pmd: bool,
-    make: &Make,
-) -> Result<(), Stop> {
-    // Of large folios, and of what does not stop one, some calls have to do; the last is never made.
-    let mut some = vec![0, 1, pages / 2, pages - 1, pages, 1 << 30];
-    some.sort_unstable();
-    some.dedup();
-    let stops = !matches!((place.at)(0), At::SwapCount(_));
-    let calls: Box<dyn Iterator<Item = u64>> = match pages {
-        0..=16 if stops => Box::new(0..),
-        _ => Box::new(some.into_iter()),
-    };
-    for n in calls {
-        let mut reached = false;
+/// Has each call fail in turn that unmapping the folio makes, or of very many some; then one that
+/// is never made.
+fn each_call(checks: &mut Checks, place: &Place, by_pmd: bool, make: &Make) -> Result<(), Stop> {
+    let family = Family::new(4)?;
+    let shape = make(&family)?;
+    let calls = stopped::calls(&shape.pages, by_pmd, place.at);
+    shape.exit()?;
+    for n in which(calls).into_iter().chain([calls]) {
         // Both after the first call, and then in turn.
         for (i, then) in [(0, Then::Unmap), (1, Then::ReadBack)] {
             if n > 0 && n % 2 != i {
                 continue;
             }
-            checks.context(format!("call {n}, {then:?}"));
-            reached = run(checks, place, n, (then, by_pmd), make)?;
+            checks.context(format!("call {n} of {calls}, {then:?}"));
+            let reached = run(checks, place, n, (then, by_pmd), make)?;
+            checks.eq("whether the call was made", reached, n < calls);
             if !checks.broken().is_empty() {
                 return Err(Stop::Fail("no further call is tried after that".into()));
             }
         }
-        if !reached {
-            break;
-        }
     }
     Ok(())
+}
+
+/// Of so many calls, those to try.
+fn which(calls: u64) -> Vec<u64> {
+    /// Up to here, all.
+    const ALL: u64 = 50;
+    match calls {
+        0..=ALL => (0..calls).collect(),
+        _ => vec![0, 1, calls / 2, calls - 1],
+    }
 }
 
 /// Has call `n` fail; false if it did not come to that.
