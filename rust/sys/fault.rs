@@ -63,6 +63,9 @@ faults! {
     LAZYFREE_DIRTY = c"fail_lazyfree_dirty";
     /// A lazily freed folio is in use by somebody: asked once a batch.
     LAZYFREE_REFERENCES = c"fail_lazyfree_references";
+    /// The folio is swap-backed and has no swap slots, which nothing is known to cause: asked once a
+    /// batch.
+    INCONSISTENT = c"fail_inconsistent";
 }
 
 #[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::sys::{
     cleared::ClearedPtes,
+    fault,
     folio::LockedFolio,
     page::Page,
     pte::Pte,
@@ -131,6 +132,10 @@ fn ttu_anon_folio(
     present: bool,
     tally: &mut Tally,
 ) -> Result<(), Stop> {
+    if fault::INCONSISTENT.should_fail() {
+        // As below, but no bug to warn of.
+        return Err(Stop::Inconsistent);
+    }
     match SwapCacheFolio::new(folio) {
         Some(folio) if folio.is_swapbacked() => match cleared.pages().nr() {
             // Compiled by itself, a single page is free of the loops, which cost it 5 %.

@@ -30,6 +30,7 @@ mod reference;
 // The tests. Their names are what is printed.
 mod batch;
 mod bookkeeping;
+mod inconsistent;
 mod request;
 mod requested;
 mod unmap;

@@ -114,6 +114,12 @@ impl Machine {
         PROCESS.set((&raw mut *self.mms[0], &raw mut *self.folio));
     }
 
+    /// Takes the swap slots away from the folio.
+    pub(crate) fn lose_slots(&mut self) {
+        self.folio.give_slots(false);
+        self.folio.refs = self.expected_refs();
+    }
+
     /// Returns the addresses of the pages that the first address space maps, present or not.
     pub(crate) fn mapped_addresses(&self) -> Vec<usize> {
         let ours = PFN..PFN + self.folio.pages().len();

@@ -15,6 +15,8 @@ pub enum At {
     SwapDup(u64),
     /// To do that for a whole batch at once: it is done page by page then.
     SwapCount(u64),
+    /// To see in a folio whose entries were cleared what has to become of them.
+    Batch(u64),
     /// To find the next entry in a VMA.
     Walk(u64),
 }
@@ -71,7 +73,7 @@ fn unmap(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Unmappi
     let mut unmapping = Unmapping {
         at,
         passes: match at {
-            At::Share(n) | At::SwapDup(n) | At::SwapCount(n) | At::Walk(n) => n,
+            At::Share(n) | At::SwapDup(n) | At::SwapCount(n) | At::Batch(n) | At::Walk(n) => n,
         },
         seen: Stopped {
             lost: processes.iter().map(|p| vec![false; p.len()]).collect(),
@@ -117,6 +119,10 @@ impl Unmapping {
                 return true;
             }
             self.seen.taken.batches += 1;
+            if self.fails(At::Batch(0), 1) {
+                self.seen.restored += batch.len() as u64;
+                return false;
+            }
             // Who cannot do it for the whole batch does it page by page.
             self.fails(At::SwapCount(0), batch.len() as u64);
             for run in model::runs(pages, &batch) {
@@ -185,11 +191,22 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_fails_is_put_back() {
+        let all = alternating();
+        let seen = stopped(&all, &visits(&all, false), false, At::Batch(1));
+        assert_eq!(seen.lost[0], [true; 4]);
+        assert_eq!(seen.lost[1], [false; 4]);
+        assert_eq!((seen.taken.batches, seen.taken.runs), (2, 4));
+        assert_eq!(seen.restored, 1);
+    }
+
+    #[test]
     fn calls_are_counted_in_all_processes() {
         let all = alternating();
         assert_eq!(calls(&all, false, At::Share), 2);
         assert_eq!(calls(&all, false, At::SwapDup), 6);
         assert_eq!(calls(&all, false, At::SwapCount), 6);
+        assert_eq!(calls(&all, false, At::Batch), 3);
         // The parent's one batch has all pages; behind each of the child's there is a look for more.
         assert_eq!(calls(&all, false, At::Walk), 5);
         let shared = vec![vec![Some(Page::shared()); 4]; 3];

@@ -74,6 +74,8 @@ pub(crate) struct folio {
     pub(crate) hwpoison: bool,
     pub(crate) mlocked: bool,
     pub(crate) freed: bool,
+    /// A walk for it also finds entries of other folios.
+    pub(crate) astray: bool,
     /// It is pinned from this question on.
     pub(crate) pinned_from: Option<u32>,
     pub(crate) pin_questions: u32,
@@ -125,6 +127,7 @@ impl folio {
             hwpoison: false,
             mlocked: false,
             freed: false,
+            astray: false,
             pinned_from: None,
             pin_questions: 0,
             barrier: false,

@@ -113,7 +113,7 @@ pub(crate) unsafe fn page_vma_mapped_walk(walk: *mut page_vma_mapped_walk) -> bo
         }
         let pfn = (&(*mm).raw)[place].mapped_pfn();
         let ours = (*walk.folio).pfn..(*walk.folio).pfn + walk.nr_pages;
-        if pfn.is_some_and(|pfn| ours.contains(&pfn)) {
+        if pfn.is_some_and(|pfn| ours.contains(&pfn) || (*walk.folio).astray) {
             let huge = &mut (&mut (*mm).huge)[place / HPAGE_PMD_NR];
             if *huge {
                 walk.pmd = huge;

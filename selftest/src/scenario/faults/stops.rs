@@ -25,7 +25,7 @@ struct Place {
     reason: &'static str,
 }
 
-const PLACES: [Place; 4] = [
+const PLACES: [Place; 5] = [
     Place {
         name: "fail_share_anon_rmap",
         at: At::Share,
@@ -40,6 +40,11 @@ const PLACES: [Place; 4] = [
         name: "fail_swap_count",
         at: At::SwapCount,
         reason: "failed_swap_count",
+    },
+    Place {
+        name: "fail_inconsistent",
+        at: At::Batch,
+        reason: "failed_still_mapped",
     },
     Place {
         name: "fail_vma_walk",
