@@ -19,6 +19,7 @@ pub mod iouring;
 pub mod knobs;
 pub mod ktap;
 pub mod live;
+pub mod module;
 pub mod observe;
 pub mod pressure;
 pub mod race;

@@ -3,16 +3,11 @@
 //! Live mode, and the module, switched on and off while the kernel reclaims.
 
 use std::fmt;
-use std::io;
-use std::path::Path;
-use std::process::Command;
 
 use crate::live;
+use crate::module::{self, Module};
 use crate::trigger;
 use crate::verdict::{Checks, Stop};
-
-/// The module's file in a guest.
-const MODULE: &str = "/run/guest/anon_ttu.ko";
 
 /// What has been switched, and how often it shall be.
 pub struct Toggle {
@@ -65,12 +60,10 @@ impl Toggle {
     /// Takes the module out with live mode as it is, on or off in turn, and puts it in again so.
     fn reload(&mut self, checks: &mut Checks, on: bool) -> Result<(), Stop> {
         self.taken += trigger::stats()?.number("live_taken").unwrap_or(0);
-        command("rmmod", &["anon_ttu"])?;
-        let there = Path::new("/sys/module/anon_ttu").exists();
-        checks.that(!there, || "the module is there after rmmod".into());
-        let parameter = if on { "live=1" } else { "live=0" };
-        command("insmod", &[MODULE, parameter])?;
-        checks.eq("live after insmod", live::read()?.trim() == "1", on);
+        module::unload()?;
+        checks.eq("left of the module", module::traces(), vec![]);
+        Module::open()?.load(if on { "live=1" } else { "live=0" })?;
+        checks.eq("live after loading", live::read()?.trim() == "1", on);
         Ok(())
     }
 }
@@ -87,18 +80,5 @@ impl fmt::Display for Toggle {
             f,
             "{switched} switches, {switched} reloads, {taken} calls taken"
         )
-    }
-}
-
-fn command(name: &str, args: &[&str]) -> Result<(), Stop> {
-    let output = Command::new(name).args(args).output()?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(io::Error::other(format!(
-            "{name} {}: {}",
-            args.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))
-        .into()),
     }
 }

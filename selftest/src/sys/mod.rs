@@ -5,6 +5,7 @@
 mod cpu;
 mod fd;
 mod memory;
+mod module;
 mod pace;
 mod process;
 mod shared;
@@ -15,6 +16,7 @@ pub use fd::{pipe, readable, socket_pair};
 pub use memory::{
     churn_memory, copy_own, large_folios, lock_memory, madvise, map_anon, one_heap, protect,
 };
+pub use module::{delete_module, load_module};
 pub use pace::{patience, repeats};
 pub use process::{
     become_user, die_with_parent, exit_now, fork, give_way, kill, own_group, unshare, wait,
