@@ -16,6 +16,10 @@ use super::{
 #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
 use kernel::{
     prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::Opaque, //
 };
 
@@ -66,6 +70,8 @@ faults! {
     /// The folio is swap-backed and has no swap slots, which nothing is known to cause: asked once a
     /// batch.
     INCONSISTENT = c"fail_inconsistent";
+    /// Who listens to changes of an mm sleeps ([`Fault::sleep`]): asked once a VMA.
+    MMU_NOTIFIER = c"sleep_mmu_notifier";
 }
 
 #[cfg(not(CONFIG_FAULT_INJECTION_DEBUG_FS))]
@@ -82,6 +88,10 @@ impl Fault {
     pub(crate) fn should_fail(&self) -> bool {
         false
     }
+
+    /// Sleeps, if the place has to this time.
+    #[inline(always)]
+    pub(crate) fn sleep(&self) {}
 }
 
 #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
@@ -102,6 +112,23 @@ impl Fault {
         // SAFETY: The attributes are a static, zeroed or initialised. May be called in any
         // context.
         unsafe { bindings::should_fail(self.attr.get(), 1) }
+    }
+
+    /// Sleeps, if the place has to this time, until its `probability` is zero, or for half a minute:
+    /// when the module is taken out, there is nowhere left to write that.
+    ///
+    /// Context: may sleep.
+    pub(crate) fn sleep(&self) {
+        if !self.should_fail() {
+            return;
+        }
+        for _ in 0..300 {
+            fsleep(Delta::from_millis(100));
+            // SAFETY: The attributes are a static; the kernel reads and writes this field plainly.
+            if unsafe { (&raw const (*self.attr.get()).probability).read_volatile() } == 0 {
+                return;
+            }
+        }
     }
 }
 

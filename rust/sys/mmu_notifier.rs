@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    fault,
     mm::Mm, //
 };
 use core::ops::Range;
@@ -43,6 +44,7 @@ impl<'a> Invalidation<'a> {
         };
         // SAFETY: May sleep, as the caller was told.
         unsafe { bindings::might_sleep() };
+        fault::MMU_NOTIFIER.sleep();
         if has_listeners(mm) {
             range = announce(range);
         }

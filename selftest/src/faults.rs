@@ -69,6 +69,11 @@ impl Fault {
     /// Has no call fail any more; true if the one that [`Fault::once_after`] speaks of has failed.
     pub fn disarm(&self) -> Result<bool, Stop> {
         self.set("probability", 0)?;
+        self.has_failed()
+    }
+
+    /// Whether the call that [`Fault::once_after`] speaks of has failed.
+    pub fn has_failed(&self) -> Result<bool, Stop> {
         Ok(knobs::read(self.dir.join("times"))? == "0")
     }
 }
@@ -88,9 +93,11 @@ pub fn possible() -> bool {
 pub fn of_module() -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(MODULE)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+        let entry = entry?;
+        if entry.path().join("probability").exists() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
     }
-    names.retain(|name| name.starts_with("fail_"));
     names.sort();
     Ok(names)
 }
@@ -134,13 +141,25 @@ impl Nth {
     /// Does something in which place number `n` fails, counted from 1; also says whether it came
     /// to there.
     pub fn during<T>(&self, n: u64, what: impl FnOnce() -> T) -> io::Result<(T, bool)> {
-        let text = n.to_string();
+        let (done, left) = self.left_of(n, what)?;
+        Ok((done, left == 0))
+    }
+
+    /// Does something, and also says to how many places it came. None of them fails.
+    pub fn count<T>(&self, what: impl FnOnce() -> T) -> io::Result<(T, u64)> {
+        const MANY: u64 = 1_000_000;
+        let (done, left) = self.left_of(MANY, what)?;
+        Ok((done, MANY - left))
+    }
+
+    fn left_of<T>(&self, n: u64, what: impl FnOnce() -> T) -> io::Result<(T, u64)> {
         let mut left = [0; 24];
-        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.file.write_all_at(n.to_string().as_bytes(), 0)?;
         let done = what();
         let len = self.file.read_at(&mut left, 0)?;
         self.file.write_all_at(b"0", 0)?;
-        Ok((done, left[..len].starts_with(b"0")))
+        let left = String::from_utf8_lossy(&left[..len]);
+        Ok((done, left.trim().parse().map_err(io::Error::other)?))
     }
 }
 

@@ -38,6 +38,14 @@ pub fn set(on: bool) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Whether the kernel says that the function is redirected (`I`). To whom it can tell only if the
+/// module has a trampoline of its own, for which there may have been no memory.
+pub fn redirected() -> io::Result<bool> {
+    let functions = fs::read_to_string("/sys/kernel/tracing/enabled_functions")?;
+    let mut lines = functions.lines();
+    Ok(lines.any(|l| l.starts_with("try_to_unmap_one (") && l.contains(" I ")))
+}
+
 /// The totals of the module at one time, to see later what was counted since.
 pub struct Since(Report);
 

@@ -10,6 +10,7 @@ mod limit;
 mod nth;
 mod pressure;
 mod refusals;
+mod sleeping;
 mod stops;
 
 use crate::runner::Test;
@@ -21,9 +22,10 @@ pub fn in_path() -> Vec<Test> {
     tests
 }
 
-/// On the way to the path, at its limits, everywhere in turn, and now and then.
+/// Asleep in the path, on the way to it, at its limits, everywhere in turn, and now and then.
 pub fn around() -> Vec<Test> {
-    let mut tests = refusals::tests();
+    let mut tests = sleeping::tests();
+    tests.extend(refusals::tests());
     tests.extend(limit::tests());
     tests.extend(nth::tests());
     tests.extend(pressure::tests());

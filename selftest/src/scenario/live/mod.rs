@@ -102,7 +102,7 @@ fn neither(checks: &mut Checks) -> Result<(), Stop> {
 fn twice(checks: &mut Checks) -> Result<(), Stop> {
     for on in [true, true, false, false, true, false] {
         live::set(on)?;
-        checks.eq("redirected", redirected()?, on);
+        checks.eq("redirected", live::redirected()?, on);
     }
     Ok(())
 }
@@ -124,17 +124,9 @@ fn at_once(checks: &mut Checks) -> Result<(), Stop> {
         checks.eq("errnos", errnos, [Some(0); 3]);
         let last = if wanted[2] { "1\n" } else { "0\n" };
         checks.eq("read", live::read()?, last.into());
-        checks.eq("redirected", redirected()?, wanted[2]);
+        checks.eq("redirected", live::redirected()?, wanted[2]);
     }
     live::set(false)
-}
-
-/// What ftrace says of it.
-fn redirected() -> Result<bool, Stop> {
-    let functions = std::fs::read_to_string("/sys/kernel/tracing/enabled_functions")?;
-    Ok(functions
-        .lines()
-        .any(|l| l.starts_with("try_to_unmap_one ") && l.contains("anon_ttu")))
 }
 
 /// A folio that the process gives up by MADV_PAGEOUT, live off and on, compared.
