@@ -7,6 +7,7 @@
 
 mod lazyfree;
 mod limit;
+mod loading;
 mod nth;
 mod pressure;
 mod refusals;
@@ -28,6 +29,7 @@ pub fn around() -> Vec<Test> {
     tests.extend(refusals::tests());
     tests.extend(limit::tests());
     tests.extend(nth::tests());
+    tests.extend(loading::tests());
     tests.extend(pressure::tests());
     tests
 }

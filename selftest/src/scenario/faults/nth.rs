@@ -160,6 +160,8 @@ fn switching(checks: &mut Checks) -> Result<(), Stop> {
             });
             let is_on = live::read()? == "1\n";
             checks.eq(&what, is_on, on == (errno == 0));
+            let what = format!("redirected after {what}");
+            checks.eq(&what, live::redirected()?, is_on);
             if !reached {
                 break;
             }
