@@ -8,7 +8,8 @@ use crate::shape::Shape;
 use crate::sys::page_size;
 use crate::verdict::Checks;
 
-/// Process `k` has lost the pages for which `lost` is true, and has the rest bit for bit.
+/// Process `k` has lost the pages for which `lost` is true, and has the rest bit for bit; its memory
+/// counters say the same.
 pub fn check_parts(
     checks: &mut Checks,
     shape: &Shape<'_>,
@@ -16,6 +17,22 @@ pub fn check_parts(
     lost: &dyn Fn(usize) -> bool,
     (before, after): (&Snapshot, &Snapshot),
 ) {
+    let gone = check_part_entries(checks, shape, k, lost, (before, after));
+    let kb = (gone * page_size() / 1024) as u64;
+    let (a, b) = (&before.processes[k].status, &after.processes[k].status);
+    let what = |field| format!("{field} of process {k}");
+    checks.eq(&what("RssAnon"), b.rss_anon + kb, a.rss_anon);
+    checks.eq(&what("VmSwap"), b.vm_swap, a.vm_swap + kb);
+}
+
+/// The entries alone: how many process `k` has lost.
+pub fn check_part_entries(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    k: usize,
+    lost: &dyn Fn(usize) -> bool,
+    (before, after): (&Snapshot, &Snapshot),
+) -> usize {
     let (was, now) = (&before.processes[k], &after.processes[k]);
     let slot = facts::first_slot(after);
     let mut gone = 0;
@@ -35,9 +52,5 @@ pub fn check_parts(
             )
         });
     }
-    let kb = (gone * page_size() / 1024) as u64;
-    let (a, b) = (&was.status, &now.status);
-    let what = |field| format!("{field} of process {k}");
-    checks.eq(&what("RssAnon"), b.rss_anon + kb, a.rss_anon);
-    checks.eq(&what("VmSwap"), b.vm_swap, a.vm_swap + kb);
+    gone
 }

@@ -6,7 +6,9 @@
 //! left behind, and the same request succeeds when the failure is over.
 
 mod lazyfree;
+mod left;
 mod limit;
+mod live;
 mod loading;
 mod nth;
 mod pressure;
@@ -20,6 +22,7 @@ use crate::runner::Test;
 pub fn in_path() -> Vec<Test> {
     let mut tests = stops::tests();
     tests.extend(lazyfree::tests());
+    tests.extend(live::tests());
     tests
 }
 

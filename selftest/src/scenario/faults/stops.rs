@@ -7,8 +7,9 @@ use crate::live::Since;
 use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
 use crate::scenario::course::{self, Plan, Via};
+use crate::scenario::faults::left;
 use crate::scenario::mixed::{Mask, MASKS};
-use crate::scenario::{facts, untouched};
+use crate::scenario::untouched;
 use crate::shape::device::device_exclusive;
 use crate::shape::stopped::{self, At, Stopped};
 use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
@@ -19,13 +20,14 @@ use crate::verdict::{Checks, Stop};
 
 /// A place that fails: its name, what must be seen, and the reason that is counted.
 #[derive(Clone, Copy)]
-struct Place {
-    name: &'static str,
-    at: fn(u64) -> At,
-    reason: &'static str,
+pub(super) struct Place {
+    pub(super) name: &'static str,
+    pub(super) at: fn(u64) -> At,
+    pub(super) reason: &'static str,
 }
 
-const PLACES: [Place; 5] = [
+/// All of them.
+pub(super) const PLACES: [Place; 5] = [
     Place {
         name: "fail_share_anon_rmap",
         at: At::Share,
@@ -62,7 +64,7 @@ enum Then {
     ReadBack,
 }
 
-type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
+pub(super) type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 
 /// Exclusive, shared and mixed folios x place.
 pub fn tests() -> Vec<Test> {
@@ -88,7 +90,7 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
-fn size(order: u32) -> String {
+pub(super) fn size(order: u32) -> String {
     format!("{} kB", bytes(1 << order) / 1024)
 }
 
@@ -228,8 +230,7 @@ fn first_left(now: &Snapshot) -> Option<(usize, usize)> {
     now.processes.iter().enumerate().find_map(of)
 }
 
-/// Each process has lost what it must have, in one of the orders in which they can be visited, and
-/// the report says so.
+/// Each process has lost what it must have, and the report says so.
 fn check(
     checks: &mut Checks,
     shape: &Shape<'_>,
@@ -237,38 +238,10 @@ fn check(
     (before, after): (&Snapshot, &Snapshot),
     answer: &Answer,
 ) -> Result<Stopped, Stop> {
-    let pages = &shape.pages;
-    let can = [false, true].map(|reversed| {
-        let visits = stopped::visits(pages, reversed);
-        stopped::stopped(pages, &visits, by_pmd, at)
-    });
-    // What a device has is not present before.
-    let lost = |k: usize| {
-        let was = before.processes[k].pages.iter();
-        let both = was.zip(&after.processes[k].pages);
-        both.map(|(was, is)| is.swapped() && is != was)
-    };
-    let fits = |want: &&Stopped| (0..pages.len()).all(|k| lost(k).eq(want.lost[k].iter().copied()));
-    // Where nothing is lost, only what was put back tells the orders apart.
     let restored = answer.report.number("restored");
-    let exact = can
-        .iter()
-        .filter(fits)
-        .find(|want| Some(want.restored) == restored);
-    let Some(want) = exact.or(can.iter().find(fits)) else {
-        let slot = facts::first_slot(after);
-        let row = |k: usize| facts::row(&after.processes[k].pages, &shape.folio, slot);
-        let rows: Vec<_> = (0..pages.len()).map(row).collect();
-        let wanted = |k: usize| {
-            let letter = |lost: &bool| if *lost { '.' } else { '-' };
-            can[0].lost[k].iter().map(letter).collect::<String>()
-        };
-        let wanted: Vec<_> = (0..pages.len()).map(wanted).collect();
-        return Err(Stop::Fail(format!(
-            "{at:?} leaves {rows:?}, expected {wanted:?}"
-        )));
-    };
-    for k in 0..pages.len() {
+    let want = left::fitting(shape, (at, by_pmd), (before, after), restored)?;
+    left::check_counts(checks, shape, &want, after);
+    for k in 0..shape.pages.len() {
         course::check_parts(checks, shape, k, &|i| want.lost[k][i], (before, after));
     }
     if want.taken.mappings == 0 {
@@ -277,14 +250,6 @@ fn check(
         let kb = bytes(shape.folio.pages) / 1024;
         let (was, is) = (before.system.swap_used_kb, after.system.swap_used_kb);
         checks.eq("swap used", is, was + kb);
-    }
-    for (i, (_, count)) in after.frames.iter().enumerate() {
-        let mapped = (0..pages.len()).filter(|k| pages[*k][i].is_some() && !want.lost[*k][i]);
-        checks.eq(
-            &format!("mappings of page frame {i}"),
-            *count,
-            mapped.count() as u64,
-        );
     }
 
     let complete = want.taken.mappings == shape.expected().mappings;
@@ -307,5 +272,5 @@ fn check(
             Some(want),
         );
     }
-    Ok(want.clone())
+    Ok(want)
 }
