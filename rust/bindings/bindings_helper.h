@@ -5,6 +5,7 @@
  * Sorted alphabetically; the headers private to mm/ come last.
  */
 
+#include <linux/capability.h>
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
 #include <linux/fs.h>
@@ -38,6 +39,7 @@ const unsigned long ANON_TTU_CONST_HPAGE_PMD_NR = HPAGE_PMD_NR;
 const unsigned long ANON_TTU_CONST_PAGE_SIZE = PAGE_SIZE;
 const unsigned long ANON_TTU_CONST_VM_LOCKED = VM_LOCKED;
 const unsigned long ANON_TTU_CONST_VM_DROPPABLE = VM_DROPPABLE;
+const int ANON_TTU_CONST_CAP_SYS_ADMIN = CAP_SYS_ADMIN;
 const unsigned int ANON_TTU_CONST_PVMW_SYNC = PVMW_SYNC;
 const unsigned int ANON_TTU_CONST_PVMW_PGTABLE_CROSSED = PVMW_PGTABLE_CROSSED;
 const unsigned long ANON_TTU_CONST_FTRACE_OPS_FL_IPMODIFY = FTRACE_OPS_FL_IPMODIFY;

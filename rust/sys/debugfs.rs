@@ -47,7 +47,7 @@ pub(crate) trait ControlFile: Send + Sync + Sized + 'static {
 
     /// Name of the file.
     const NAME: &'static CStr;
-    /// Its permissions, beyond which only root may look into debugfs at all.
+    /// Its permissions. They do not suffice: see [`may_open`].
     const MODE: u16;
     /// The most bytes that make sense to be written at once. A longer write fails with `EINVAL`.
     const MAX_WRITE: usize;
@@ -206,6 +206,14 @@ pub(crate) fn let_open() {
     READY.store(true, Relaxed);
 }
 
+/// Returns whether the current task may open files: with `CAP_SYS_ADMIN` in the initial user
+/// namespace. Permissions of the files alone would let in whoever has root's number, also as root
+/// of a namespace that it is mapped to, or with no capability left.
+fn may_open() -> bool {
+    // SAFETY: Called in the context of a task, with the number of a capability.
+    unsafe { bindings::capable(bindings::CAP_SYS_ADMIN) }
+}
+
 /// Turns what the functions that make files return into a result.
 pub(super) fn check_dentry(dentry: *mut bindings::dentry) -> Result<NonNull<bindings::dentry>> {
     NonNull::new(kernel::error::from_err_ptr(dentry)?).ok_or(ENOMEM)
@@ -230,6 +238,9 @@ impl<T: ControlFile> FileOps<T> {
     ///
     /// To be called for a file that was made with [`Self::OPS`] only, as are the other callbacks.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        if !may_open() {
+            return EPERM.to_errno();
+        }
         if !READY.load(Relaxed) {
             return ENODEV.to_errno();
         }

@@ -86,6 +86,16 @@ pub fn become_user(id: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives up all capabilities that this process has.
+pub fn have_no_capabilities() -> io::Result<()> {
+    // include/uapi/linux/capability.h: _LINUX_CAPABILITY_VERSION_3, and the calling thread.
+    let header = [0x2008_0522, 0];
+    // Effective, permitted and inheritable ones, twice 32 of each.
+    let none = [0u32; 6];
+    // SAFETY: Both live during the call, and have the size that belongs to the version.
+    cvt(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) }).map(drop)
+}
+
 /// `unshare(2)`.
 pub fn unshare(flags: i32) -> io::Result<()> {
     // SAFETY: `unshare()` has no memory preconditions.
