@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sys::Shared;
 
 /// A counter.
+#[derive(Default)]
 #[repr(transparent)]
 pub struct Count(AtomicU64);
 

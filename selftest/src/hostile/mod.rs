@@ -9,6 +9,7 @@ mod draw;
 mod dying;
 mod files;
 mod grammar;
+mod late;
 mod open;
 mod tally;
 mod victim;
@@ -135,7 +136,7 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
 fn progress(tally: &Tally, start: Instant) -> String {
     format!(
         "{} s: {} requests, {} wrong, {} carried out, {} MiB of victims compared, {} bytes lost, \
-         {} pids used again, live switched {} times",
+         {} pids used again, {} requests met a death, {} died asking, live switched {} times",
         start.elapsed().as_secs(),
         tally.done.get(),
         tally.failed.get(),
@@ -143,6 +144,8 @@ fn progress(tally: &Tally, start: Instant) -> String {
         tally.compared.get() >> 20,
         tally.lost.get(),
         tally.reused.get(),
+        tally.met.get(),
+        tally.unanswered.get(),
         tally.switched.get()
     )
 }

@@ -5,6 +5,7 @@
 use std::io;
 
 use super::worker::KINDS;
+use super::{PROCESSES, THREADS};
 use crate::count::{self, Count, Counters};
 use crate::sys::errno_name;
 
@@ -23,6 +24,9 @@ const ANSWERS: [i32; 12] = [
     libc::ENODEV,
     -1,
 ];
+
+/// Threads that ask.
+const SLOTS: usize = (PROCESSES * THREADS) as usize;
 
 /// The sums.
 #[repr(C)]
@@ -45,10 +49,14 @@ pub struct Tally {
     pub switched: Count,
     /// Not 0: end.
     pub stop: Count,
-    /// How often a process was to be killed that has begun its request.
-    pub begun: Count,
     /// Processes that got the pid of one that had just ended.
     pub reused: Count,
+    /// Requests during which the process they name was killed, was gone, or got a successor.
+    pub met: Count,
+    /// Processes that were killed before their request was answered.
+    pub unanswered: Count,
+    /// What the processes that a worker lets die have begun, and what of that was answered.
+    by_slot: [[Count; 2]; SLOTS],
     by_kind: [[Count; ANSWERS.len()]; KINDS.len()],
 }
 
@@ -59,6 +67,12 @@ impl Tally {
     /// A tally for this process and those that it forks.
     pub fn shared() -> io::Result<&'static Tally> {
         count::shared()
+    }
+
+    /// What the processes that a worker lets die have begun, and what of that was answered.
+    pub fn of_slot(&self, slot: i32) -> (&Count, &Count) {
+        let [begun, answered] = &self.by_slot[slot as usize];
+        (begun, answered)
     }
 
     /// Notes the answer to a request of a kind.

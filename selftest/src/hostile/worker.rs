@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::open::{asked, shown, Open, Wrong};
 use super::tally::Tally;
 use super::world::World;
-use super::{deliver, dying, files, Plan};
+use super::{deliver, dying, files, late, Plan};
 use crate::sys;
 use crate::trigger::{self, Report};
 
@@ -18,7 +18,7 @@ use crate::trigger::{self, Report};
 type Kind = fn(&mut Worker) -> Result<i32, Wrong>;
 
 /// All ways, and how often each is taken.
-pub const KINDS: [(&str, u32, Kind); 15] = [
+pub const KINDS: [(&str, u32, Kind); 17] = [
     ("one write", 5000, deliver::plain),
     ("write at an offset", 800, deliver::offset),
     ("write in two parts", 800, deliver::split),
@@ -32,8 +32,10 @@ pub const KINDS: [(&str, u32, Kind); 15] = [
     ("calls there are not", 300, files::calls),
     ("live: no value", 300, files::live),
     ("stats", 60, files::stats),
-    ("process that dies", 10, dying::request_or_target),
-    ("page that comes late", 10, dying::late_page),
+    ("asks and is killed", 4, dying::asker),
+    ("asked about, and dies", 4, dying::target),
+    ("dies in a page fault", 4, late::in_fault),
+    ("page that comes late", 10, late::late_page),
 ];
 
 /// Open files that a worker has for itself.
