@@ -40,6 +40,8 @@ const PERIOD: Duration = Duration::from_secs(10);
 const SWITCH: Duration = Duration::from_millis(200);
 /// Of this much anonymous memory the tests make other use.
 const SLACK_PAGES: i64 = 256;
+/// Among so many requests there are some of every kind.
+const SOME_OF_ALL: u64 = 1400;
 
 /// What is asked.
 pub struct Plan {
@@ -116,6 +118,15 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
     });
     checks.eq("bytes lost", tally.lost.get(), 0);
     checks.that(tally.compared.get() > 0, || "nothing was compared".into());
+    if plan.requests >= SOME_OF_ALL {
+        for (what, n) in [
+            ("pid was used again", &tally.reused),
+            ("process died while it was asked about", &tally.met),
+            ("process died while it asked", &tally.unanswered),
+        ] {
+            checks.that(n.get() > 0, || format!("no {what}"));
+        }
+    }
     let counted = trigger::stats()?.number("requests").zip(requests);
     let counted = counted
         .and_then(|(now, then)| now.checked_sub(then))

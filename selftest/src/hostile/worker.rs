@@ -32,10 +32,10 @@ pub const KINDS: [(&str, u32, Kind); 17] = [
     ("calls there are not", 300, files::calls),
     ("live: no value", 300, files::live),
     ("stats", 60, files::stats),
-    ("asks and is killed", 4, dying::asker),
-    ("asked about, and dies", 4, dying::target),
-    ("dies in a page fault", 4, late::in_fault),
-    ("page that comes late", 10, late::late_page),
+    ("asks and is killed", 40, dying::asker),
+    ("asked about, and dies", 40, dying::target),
+    ("dies in a page fault", 40, late::in_fault),
+    ("page that comes late", 20, late::late_page),
 ];
 
 /// Open files that a worker has for itself.

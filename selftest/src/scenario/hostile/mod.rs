@@ -9,7 +9,7 @@ use crate::hostile::{self, Plan};
 use crate::runner::Test;
 use crate::sys;
 
-/// As many as take ten seconds or so.
+/// As many as take half a minute or so.
 const REQUESTS: u64 = 7000;
 
 /// All of them.
