@@ -5,14 +5,20 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::draw;
-use super::dying::{ended, io};
+use super::dying::{ended, io, until};
 use super::open::{returned, shown, whole, Open, Wrong};
 use super::worker::Worker;
+use super::world::NO_PID;
 use crate::ioctl::ioctl;
-use crate::sys::{self, page_size};
+use crate::knobs;
+use crate::sys::{self, page_size, End};
 use crate::uffd::{UFFDIO_API, UFFDIO_REGISTER, UFFD_API};
+
+/// How long a reader may take who waits for nobody.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A page whose first access waits until somebody fills it.
 struct LatePage {
@@ -59,29 +65,61 @@ impl Drop for LatePage {
     }
 }
 
-/// Is killed while it waits for the page that its request is in.
+/// A process is killed while it waits for the page that its request is in, or that is to get the
+/// report. Who reads the same open file meanwhile, or afterwards, must get the report.
 pub fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
-    let open = Open::of_its_own().map_err(io)?;
-    let before = open.check_report()?.is_empty();
+    let mut open = Open::of_its_own().map_err(io)?;
+    w.write(&mut open, format!("{NO_PID} 0").as_bytes())?;
+    let report = open.check_report()?;
+    let (reads, meanwhile) = (w.rng.bool(), w.rng.bool());
     let len = w.rng.usize(1..256);
-    let Some(child) = sys::fork().map_err(io)? else {
+    let Some(waiting) = sys::fork().map_err(io)? else {
         // A copy of the page would have no userfaultfd.
         if let Ok(late) = LatePage::new() {
-            let _ = open.write_raw(late.page, len);
+            let _ = match reads {
+                true => open.read_raw(late.page, 4096, 0),
+                false => open.write_raw(late.page, len),
+            };
         }
         sys::exit_now(3)
     };
+    let place = format!("/proc/{waiting}/wchan");
+    let waits = until(|| knobs::read(&place).is_ok_and(|at| at == "handle_userfault"));
+    let another = || reader(&open, &report);
+    let early = meanwhile.then(another).transpose()?;
     for _ in 0..w.rng.u32(..64) {
         sys::give_way();
     }
-    sys::kill(child);
-    ended(child)?;
-    // Nothing was asked; another's report is as before there, or not.
-    let after = open.check_report()?.is_empty();
-    match after && !before {
-        true => Err("the report is gone".into()),
-        false => Ok(libc::EFAULT),
+    sys::kill(waiting);
+    ended(waiting)?;
+    let reader = early.map_or_else(another, Ok)?;
+    let began = Instant::now();
+    let end = loop {
+        match sys::wait(reader, false).map_err(io)? {
+            None if began.elapsed() < sys::patience(PATIENCE) => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            end => break end,
+        }
+    };
+    match end {
+        Some(End::Code(0)) if waits => Ok(libc::EFAULT),
+        Some(End::Code(0)) => Err("nobody waits for the page".into()),
+        end => Err(format!(
+            "who reads after one who was killed (reading: {reads}) ended with {end:?}"
+        )),
     }
+}
+
+/// A process that reads the report, and exits with 0 if it is this one.
+fn reader(open: &Open, report: &[u8]) -> Result<i32, Wrong> {
+    let Some(pid) = sys::fork().map_err(io)? else {
+        let mut text = [0; 4096];
+        let len = open.read_raw(text.as_mut_ptr() as u64, text.len(), 0);
+        let same = len.is_ok_and(|len| text[..len] == *report);
+        sys::exit_now(i32::from(!same))
+    };
+    Ok(pid)
 }
 
 /// The text of a request, or the place for a report, is in a page that comes late. Meanwhile other

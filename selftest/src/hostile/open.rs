@@ -98,11 +98,16 @@ impl Open {
     /// `pread(2)`.
     pub fn read(&self, len: usize, at: i64) -> Result<Vec<u8>, i32> {
         let mut part = vec![0; len];
-        let fd = self.file.as_raw_fd();
-        // SAFETY: There is room for as much.
-        let n = returned(unsafe { libc::pread(fd, part.as_mut_ptr().cast(), len, at) })?;
+        let n = self.read_raw(part.as_mut_ptr() as u64, len, at)?;
         part.truncate(n);
         Ok(part)
+    }
+
+    /// `pread(2)` to a place that is the caller's, or is not there.
+    pub fn read_raw(&self, address: u64, len: usize, at: i64) -> Result<usize, i32> {
+        // SAFETY: What is written to is nothing that Rust relies on: bytes of a buffer that the
+        // caller has for it.
+        returned(unsafe { libc::pread(self.file.as_raw_fd(), address as *mut _, len, at) })
     }
 
     /// Reads the report, and checks that it is that of the last request on this file, or, if there
