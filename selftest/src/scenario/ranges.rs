@@ -2,15 +2,20 @@
 
 //! Requests with a length: every anonymous folio of a range.
 
+use std::time::Duration;
+
 use super::facts;
 use crate::iouring::Ring;
 use crate::observe::{pagemap, System};
 use crate::runner::Test;
 use crate::shape::{bytes, folio, whole, Folio, Mapping};
 use crate::subject::{Family, Subject};
-use crate::sys::errno_name;
+use crate::sys::{self, errno_name};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
+
+/// How often a signal may come too early or too late.
+const ATTEMPTS: usize = 40;
 
 /// All of them.
 pub fn tests() -> Vec<Test> {
@@ -29,6 +34,7 @@ pub fn tests() -> Vec<Test> {
         both("holes and a file in between", holes),
         both("nothing there", nothing),
         both("one of three is pinned", one_pinned),
+        both("a signal in the middle", signal),
     ]
 }
 
@@ -72,14 +78,20 @@ impl<'s, 'f> Area<'s, 'f> {
         })?)
     }
 
-    /// Checks that these folios are swapped and the others are not, and that the report says so.
+    /// Checks that these folios are swapped and the others are not, that the report says so, and
+    /// that nothing is lost.
     fn check(
         &self,
         checks: &mut Checks,
         answer: &Answer,
         (swapped, failed): (&[usize], &[usize]),
     ) -> Result<(), Stop> {
-        let mut pages = 0;
+        self.check_swapped(checks, swapped)?;
+        self.check_report(checks, answer, (swapped, failed));
+        self.check_content(checks)
+    }
+
+    fn check_swapped(&self, checks: &mut Checks, swapped: &[usize]) -> Result<(), Stop> {
         for (i, folio) in self.folios.iter().enumerate() {
             let seen = pagemap::read(self.subject.pid, folio.address, folio.pages)?;
             let right = seen.iter().all(|e| e.swapped() == swapped.contains(&i));
@@ -87,18 +99,32 @@ impl<'s, 'f> Area<'s, 'f> {
                 let row = facts::row(&seen, folio, None);
                 format!("folio {i} is {row}, swapped should be {swapped:?}")
             });
-            pages += match swapped.contains(&i) || failed.contains(&i) {
-                true => folio.pages as u64,
-                false => 0,
-            };
         }
-        let sum = |set: &[usize]| set.iter().map(|i| self.folios[*i].pages as u64).sum();
+        Ok(())
+    }
+
+    fn check_report(
+        &self,
+        checks: &mut Checks,
+        answer: &Answer,
+        (unmapped, failed): (&[usize], &[usize]),
+    ) {
+        let sum = |set: &[usize]| {
+            set.iter()
+                .map(|i| self.folios[*i].pages as u64)
+                .sum::<u64>()
+        };
         let number = |key| answer.report.number(key);
-        let tried = (swapped.len() + failed.len()) as u64;
+        let tried = (unmapped.len() + failed.len()) as u64;
+        let pages = sum(unmapped) + sum(failed);
         checks.eq("report folios", number("folios"), Some(tried));
         checks.eq("report pages", number("pages"), Some(pages));
-        checks.eq("report unmapped", number("unmapped"), Some(sum(swapped)));
+        checks.eq("report unmapped", number("unmapped"), Some(sum(unmapped)));
         checks.eq("report failed", number("failed"), Some(failed.len() as u64));
+    }
+
+    /// What was swapped comes back by this.
+    fn check_content(&self, checks: &mut Checks) -> Result<(), Stop> {
         for folio in &self.folios {
             let differs = self
                 .subject
@@ -106,6 +132,11 @@ impl<'s, 'f> Area<'s, 'f> {
             checks.eq("content", differs, None);
         }
         Ok(())
+    }
+
+    /// The entries of all its pages.
+    fn entries(&self) -> Result<Vec<pagemap::Entry>, Stop> {
+        Ok(pagemap::read(self.subject.pid, self.start, Self::PAGES)?)
     }
 }
 
@@ -199,4 +230,70 @@ fn one_pinned(checks: &mut Checks, path: Path) -> Result<(), Stop> {
     let answer = area.request(area.folios[1].address, area.folios[2].address, path)?;
     checks.eq("errno when unpinned", errno_name(answer.errno), "ok".into());
     Ok(())
+}
+
+/// What is done by then stays done, and said; the rest is as it was, and can be asked for again.
+fn signal(checks: &mut Checks, path: Path) -> Result<(), Stop> {
+    let family = Family::new(1)?;
+    let subject = family.spawn()?;
+    let mut area = Area::new(&subject)?;
+    // Single pages take the longest; large folios are met on the way.
+    for page in (0..Area::PAGES).step_by(8) {
+        area.put(page, 2)?;
+        for single in 4..8 {
+            area.put(page + single, 0)?;
+        }
+    }
+    let all: Vec<usize> = (0..area.folios.len()).collect();
+    let everything = || area.request(area.start, area.start + area.len, path);
+
+    let mut period = Duration::from_micros(200);
+    for _ in 0..ATTEMPTS {
+        let (before, count) = (area.entries()?, interrupted()?);
+        let answer = sys::alarmed(period, everything)??;
+        let ended = answer.errno == libc::EINTR;
+        let counted = interrupted()? - count;
+        checks.eq("failed_interrupted", counted, u64::from(ended));
+        let wanted = if ended { "EINTR" } else { "ok" };
+        checks.eq("errno", errno_name(answer.errno), wanted.into());
+        checks.eq("report result", answer.report.get("result"), Some(wanted));
+
+        let after = area.entries()?;
+        let is_swapped = |i: &usize| {
+            let page = (area.folios[*i].address - area.start) / bytes(1);
+            after[page as usize].swapped()
+        };
+        let (done, rest): (Vec<_>, Vec<_>) = all.iter().partition(|i| is_swapped(i));
+        checks.eq("done, from the front", &all[..done.len()], &done[..]);
+        area.check_swapped(checks, &done)?;
+        area.check_report(checks, &answer, (&done, &[]));
+        // The rest of the area, or all of it.
+        let untouched = rest.first().map_or(Area::PAGES, |i| {
+            ((area.folios[*i].address - area.start) / bytes(1)) as usize
+        });
+        checks.eq(
+            "entries of the rest",
+            &after[untouched..],
+            &before[untouched..],
+        );
+        if !done.is_empty() && !rest.is_empty() {
+            checks.note(format!("{path}: {} of {} folios", done.len(), all.len()));
+            // What is in swap is passed over.
+            let answer = everything()?;
+            checks.eq("errno then", errno_name(answer.errno), "ok".into());
+            area.check_report(checks, &answer, (&rest, &[]));
+            area.check_swapped(checks, &all)?;
+            return area.check_content(checks);
+        }
+        // The signal came too early, or too late.
+        area.check_content(checks)?;
+        period = if ended { period * 2 } else { period / 3 };
+    }
+    Err(Stop::Fail("no signal comes in the middle".into()))
+}
+
+/// How many requests a signal has ended.
+fn interrupted() -> Result<u64, Stop> {
+    let count = trigger::stats()?.number("failed_interrupted");
+    count.ok_or_else(|| Stop::Fail("stats has no failed_interrupted".into()))
 }

@@ -2,6 +2,7 @@
 
 //! System calls that the standard library does not have, behind safe functions.
 
+mod alarm;
 mod cpu;
 mod fd;
 mod memory;
@@ -11,6 +12,7 @@ mod process;
 mod shared;
 mod swap;
 
+pub use alarm::alarmed;
 pub use cpu::{cpus, on_another_cpu, stay_on_first_cpu, use_all_cpus};
 pub use fd::{pipe, readable, socket_pair};
 pub use memory::{
