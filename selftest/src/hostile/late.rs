@@ -105,9 +105,13 @@ pub fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
     match end {
         Some(End::Code(0)) if waits => Ok(libc::EFAULT),
         Some(End::Code(0)) => Err("nobody waits for the page".into()),
-        end => Err(format!(
-            "who reads after one who was killed (reading: {reads}) ended with {end:?}"
-        )),
+        end => {
+            // Each of these would wait as long.
+            w.tally.stop.set(1);
+            Err(format!(
+                "who reads after one who was killed (reading: {reads}) ended with {end:?}"
+            ))
+        }
     }
 }
 
