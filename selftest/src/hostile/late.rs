@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::draw;
-use super::dying::{ended, io, until};
+use super::dying::{ended, io};
 use super::open::{returned, shown, whole, Open, Wrong};
 use super::worker::Worker;
 use super::world::NO_PID;
@@ -84,7 +84,13 @@ pub fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
         sys::exit_now(3)
     };
     let place = format!("/proc/{waiting}/wchan");
-    let waits = until(|| knobs::read(&place).is_ok_and(|at| at == "handle_userfault"));
+    let in_time = |began: Instant| began.elapsed() < sys::patience(PATIENCE);
+    let began = Instant::now();
+    let mut waits = false;
+    while !waits && in_time(began) {
+        waits = knobs::read(&place).is_ok_and(|at| at == "handle_userfault");
+        sys::give_way();
+    }
     let another = || reader(&open, &report);
     let early = meanwhile.then(another).transpose()?;
     for _ in 0..w.rng.u32(..64) {
@@ -96,7 +102,7 @@ pub fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
     let began = Instant::now();
     let end = loop {
         match sys::wait(reader, false).map_err(io)? {
-            None if began.elapsed() < sys::patience(PATIENCE) => {
+            None if in_time(began) => {
                 thread::sleep(Duration::from_millis(1));
             }
             end => break end,
@@ -118,6 +124,8 @@ pub fn in_fault(w: &mut Worker) -> Result<i32, Wrong> {
 /// A process that reads the report, and exits with 0 if it is this one.
 fn reader(open: &Open, report: &[u8]) -> Result<i32, Wrong> {
     let Some(pid) = sys::fork().map_err(io)? else {
+        // Should it wait for ever, nobody who reads from these must do so, too.
+        sys::close_all_but(open.file.as_raw_fd());
         let mut text = [0; 4096];
         let len = open.read_raw(text.as_mut_ptr() as u64, text.len(), 0);
         let same = len.is_ok_and(|len| text[..len] == *report);

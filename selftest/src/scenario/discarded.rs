@@ -49,10 +49,14 @@ fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
         "{requests} requests, {unmapped} unmapped the page, {too_late} came too late, {left} slots are left"
     ));
     checks.that(unmapped > 0, || "no request was in time".into());
-    checks.that(cpus == 1 || too_late > 0, || "no request came too late".into());
+    checks.that(cpus == 1 || too_late > 0, || {
+        "no request came too late".into()
+    });
     // From the folio's last look for its slots to its unlocking nobody is left to free them, with
     // the kernel's own code, too; but that is a moment.
-    checks.that(left <= 1 + too_late / 8, || format!("{left} swap slots are left"));
+    checks.that(left <= 1 + too_late / 8, || {
+        format!("{left} swap slots are left")
+    });
     knobs::empty_swap()?;
     Ok(())
 }

@@ -8,6 +8,16 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::cvt;
 
+/// Closes all descriptors of this process but one.
+pub fn close_all_but(fd: RawFd) {
+    for (first, last) in [(0, fd - 1), (fd + 1, i32::MAX)] {
+        if first <= last {
+            // SAFETY: This takes numbers only; whoever owned these is not used any more.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+    }
+}
+
 /// A connected pair of sockets that keep message boundaries.
 pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds: [RawFd; 2] = [-1; 2];
