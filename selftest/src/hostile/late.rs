@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::draw;
 use super::dying::{ended, io};
-use super::open::{returned, shown, whole, Open, Wrong};
+use super::open::{shown, whole, Open, Wrong};
 use super::worker::Worker;
 use super::world::NO_PID;
 use crate::ioctl::ioctl;
@@ -144,7 +144,7 @@ pub fn late_page(w: &mut Worker) -> Result<i32, Wrong> {
     content.resize(page_size(), b'?');
     w.with_open(|w, open| {
         let report = open.check_report()?;
-        let (fd, page) = (open.file.as_raw_fd(), late.page);
+        let page = late.page;
         let (got, asked) = thread::scope(|scope| {
             let helper = scope.spawn(|| -> Result<(), Wrong> {
                 if !late.wanted().map_err(io)? {
@@ -156,16 +156,14 @@ pub fn late_page(w: &mut Worker) -> Result<i32, Wrong> {
                 }
                 late.fill(&content).map_err(io)
             });
-            // SAFETY: The page is mapped; a report is shorter, as is a request.
-            let got = returned(unsafe {
-                match reads {
-                    true => libc::pread(fd, page as *mut _, 4096, 0),
-                    false => libc::write(fd, page as *const _, text.len()),
-                }
-            });
+            // The page is mapped; a report is shorter, as is a request.
+            let got = match reads {
+                true => open.read_raw(page, 4096, 0),
+                false => open.write_raw(page, text.len()),
+            };
             // Nothing may have to be copied at all.
             if text.is_empty() || (reads && report.is_empty()) {
-                // SAFETY: As above.
+                // SAFETY: The page is mapped.
                 unsafe { (page as *const u8).read_volatile() };
             }
             (got, helper.join())

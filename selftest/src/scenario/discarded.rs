@@ -5,22 +5,13 @@
 
 use crate::knobs;
 use crate::observe::swaps;
-use crate::runner::Test;
 use crate::shape::bytes;
 use crate::sys::{self, page_size};
 use crate::trigger::{Path, Request, Trigger};
 use crate::verdict::{Checks, Stop};
 
-/// The test for a machine with so many CPUs.
-pub fn test(cpus: u64) -> Test {
-    let name = format!("races: MADV_DONTNEED, CPUs: {cpus}");
-    Test::new(name, move |checks| match sys::cpus() == cpus {
-        true => run(checks, cpus),
-        false => Err(Stop::Skip(format!("not a machine with {cpus} CPUs"))),
-    })
-}
-
-fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
+/// Requests for a page that comes and goes, on a machine with so many CPUs.
+pub fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
     knobs::only_folios_of(None)?;
     sys::use_all_cpus();
     let page = sys::map_anon(page_size())? as u64;

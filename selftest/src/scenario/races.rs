@@ -49,16 +49,21 @@ pub fn on_four() -> Vec<Test> {
 }
 
 fn tests(cpus: u64) -> Vec<Test> {
-    let test = |race: Race| {
-        let name = format!("races: {}, CPUs: {cpus}", race.name);
-        Test::new(name, move |checks| match sys::cpus() == cpus {
-            true => run(checks, &race),
-            false => Err(Stop::Skip(format!("not a machine with {cpus} CPUs"))),
-        })
-    };
-    let mut all: Vec<_> = races(cpus).into_iter().map(test).collect();
-    all.push(discarded::test(cpus));
+    let with_race = |race: Race| test(cpus, race.name, move |checks| run(checks, &race));
+    let mut all: Vec<_> = races(cpus).into_iter().map(with_race).collect();
+    all.push(test(cpus, "MADV_DONTNEED", move |checks| {
+        discarded::run(checks, cpus)
+    }));
     all
+}
+
+/// A test that wants so many CPUs.
+fn test(cpus: u64, name: &str, body: impl Fn(&mut Checks) -> Result<(), Stop> + 'static) -> Test {
+    let name = format!("races: {name}, CPUs: {cpus}");
+    Test::new(name, move |checks| match sys::cpus() == cpus {
+        true => body(checks),
+        false => Err(Stop::Skip(format!("not a machine with {cpus} CPUs"))),
+    })
 }
 
 fn races(cpus: u64) -> Vec<Race> {
