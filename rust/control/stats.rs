@@ -2,7 +2,10 @@
 
 //! Totals since the module was loaded.
 
-use super::reason::Reason;
+use super::{
+    reason::Reason,
+    request::Path, //
+};
 use crate::{
     target::Outcome,
     ttu::tally::{
@@ -24,6 +27,7 @@ const NR_REASONS: usize = Reason::ALL.len();
 /// The totals.
 struct Stats {
     requests: Atomic<i64>,
+    requests_kernel: Atomic<i64>,
     folios: Atomic<i64>,
     pages: Atomic<i64>,
     unmapped: Atomic<i64>,
@@ -42,6 +46,7 @@ struct Stats {
 
 static STATS: Stats = Stats {
     requests: Atomic::new(0),
+    requests_kernel: Atomic::new(0),
     folios: Atomic::new(0),
     pages: Atomic::new(0),
     unmapped: Atomic::new(0),
@@ -125,9 +130,12 @@ fn count_batches(tally: &Tally) {
     }
 }
 
-/// Counts a request that was carried out, well or not.
-pub(super) fn count_request() {
+/// Counts a request that was carried out, well or not, and by which code.
+pub(super) fn count_request(path: Path) {
     STATS.requests.add(1, Relaxed);
+    if path == Path::Kernel {
+        STATS.requests_kernel.add(1, Relaxed);
+    }
 }
 
 /// Counts a request or a folio that failed.
@@ -157,6 +165,7 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, total) in [
             ("requests", &STATS.requests),
+            ("requests_kernel", &STATS.requests_kernel),
             ("folios", &STATS.folios),
             ("pages", &STATS.pages),
             ("unmapped", &STATS.unmapped),

@@ -36,7 +36,7 @@ pub(super) fn run(request: Request) -> Report {
         report.fail(reason);
         stats::count_failure(reason);
     }
-    stats::count_request();
+    stats::count_request(request.path);
     report
 }
 

@@ -21,6 +21,7 @@ pub mod ktap;
 pub mod live;
 pub mod module;
 pub mod observe;
+pub mod paths;
 pub mod pressure;
 pub mod race;
 pub mod random;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::knobs::{self, Quiet, Saved};
 use crate::ktap::{Ktap, Outcome};
 use crate::observe::mthp;
+use crate::paths::Paths;
 use crate::shape::whole;
 use crate::sys::{self, End};
 use crate::verdict::{Checks, Stop};
@@ -88,7 +89,10 @@ pub fn run(tests: &[Test], first_failure: bool) -> bool {
     let session = Session::begin();
     let mut ktap = Ktap::begin(tests.len());
     for test in tests {
-        let (outcome, lines) = session.judge(test);
+        let before = Paths::look();
+        let (outcome, mut lines) = session.judge(test);
+        // For the table of results, which says by which code something was tried.
+        lines.push(format!("paths: {}", Paths::look().since(before)));
         let failed = matches!(outcome, Outcome::NotOk);
         ktap.result(&test.name, outcome, &lines);
         if failed && first_failure {

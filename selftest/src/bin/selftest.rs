@@ -3,14 +3,15 @@
 //! Judges the loaded module, and prints KTAP.
 //!
 //! `selftest` runs all groups, `selftest GROUP...` runs those, `selftest --list` prints their
-//! names, and the options of qemu/run that their guests need. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
+//! names, and the options of qemu/run that their guests need, `selftest --scenarios` what they are
+//! about. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
 //! after a test that failed. Exits with 0 if nothing failed.
 
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anon_ttu_selftest::scenario::{quick, GROUPS};
+use anon_ttu_selftest::scenario::{quick, titles::TITLES, GROUPS};
 use anon_ttu_selftest::{runner, trigger};
 
 fn main() -> ExitCode {
@@ -18,6 +19,12 @@ fn main() -> ExitCode {
     if args == ["--list"] {
         for group in &GROUPS {
             println!("{}", format!("{} {}", group.name, group.options).trim_end());
+        }
+        return ExitCode::SUCCESS;
+    }
+    if args == ["--scenarios"] {
+        for (title, groups) in TITLES {
+            println!("{title}\t{}", groups.join(" "));
         }
         return ExitCode::SUCCESS;
     }

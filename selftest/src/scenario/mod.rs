@@ -30,6 +30,7 @@ pub mod softdirty;
 pub mod swapcached;
 pub mod swapless;
 pub mod swapoff;
+pub mod titles;
 pub mod uffd;
 pub mod untouched;
 

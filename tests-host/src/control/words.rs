@@ -5,7 +5,7 @@
 use super::{
     reason::Reason,
     report::Report,
-    request::Request,
+    request::{Path, Request},
     stats::{self, PassedOn, Totals},
 };
 use crate::{
@@ -221,16 +221,21 @@ fn sums_of_failure(failure: Option<Reason>) -> Vec<(String, usize)> {
 // The totals are those of the whole program: this is the only test that counts.
 #[test]
 fn totals_grow_by_what_happened_and_by_nothing_else() {
-    holds(2_000, parts(), |parts| {
+    let path = prop::sample::select(&[Path::Batched, Path::Kernel][..]);
+    holds(2_000, (parts(), path), |(parts, path)| {
         let outcome = outcome(&parts);
         let grown = growth(|| {
-            stats::count_request();
+            stats::count_request(path);
             stats::count_folio(&outcome);
         });
         let mut expected = sums_of_tally(&outcome.tally);
         expected.extend(sums_of_failure(outcome.failure));
         expected.extend([
             ("requests".to_owned(), 1),
+            (
+                "requests_kernel".to_owned(),
+                usize::from(path == Path::Kernel),
+            ),
             ("folios".to_owned(), 1),
             ("pages".to_owned(), outcome.pages),
             ("unmapped".to_owned(), outcome.unmapped),

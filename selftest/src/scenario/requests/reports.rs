@@ -136,6 +136,8 @@ pub fn totals(checks: &mut Checks) -> Result<(), Stop> {
         checks.eq("odd lines", &after.odd_lines, &Vec::new());
         let moved = |key: &str| Some(after.number(key)? - before.number(key)?);
         checks.eq("requests", moved("requests"), Some(1));
+        let kernel = u64::from(path == Path::Kernel);
+        checks.eq("requests_kernel", moved("requests_kernel"), Some(kernel));
         for key in [
             "folios",
             "pages",
