@@ -265,6 +265,9 @@ fn signal(checks: &mut Checks, path: Path) -> Result<(), Stop> {
         };
         let (done, rest): (Vec<_>, Vec<_>) = all.iter().partition(|i| is_swapped(i));
         checks.eq("done, from the front", &all[..done.len()], &done[..]);
+        checks.that(ended || rest.is_empty(), || {
+            format!("ok, but {} folios are left", rest.len())
+        });
         area.check_swapped(checks, &done)?;
         area.check_report(checks, &answer, (&done, &[]));
         // The rest of the area, or all of it.
