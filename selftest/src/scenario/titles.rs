@@ -23,7 +23,10 @@ pub const TITLES: [(&str, &[&str]); 16] = [
     ("in swap already", &["swapcached"]),
     ("ranges", &["ranges"]),
     ("races", &["races-1", "races-2", "races-4"]),
-    ("requests and reports, hostile ones", &["requests", "hostile"]),
+    (
+        "requests and reports, hostile ones",
+        &["requests", "hostile"],
+    ),
     ("live mode", &["live"]),
     (
         "drawn at random, injected faults",
