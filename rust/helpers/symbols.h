@@ -46,9 +46,17 @@
 #else
 #define ANON_TTU_DVMSYNC_SYMBOLS(FUNC, PROC)
 #endif
+#ifdef CONFIG_DEBUG_VM
+#define ANON_TTU_PTE_CHECK_SYMBOLS(FUNC, PROC)				\
+	FUNC(bool, pgattr_change_is_safe, (pteval_t old, pteval_t new),	\
+	     (old, new))
+#else
+#define ANON_TTU_PTE_CHECK_SYMBOLS(FUNC, PROC)
+#endif
 #define ANON_TTU_ARCH_SYMBOLS(FUNC, PROC)				\
 	ANON_TTU_MTE_SYMBOLS(FUNC, PROC)				\
-	ANON_TTU_DVMSYNC_SYMBOLS(FUNC, PROC)
+	ANON_TTU_DVMSYNC_SYMBOLS(FUNC, PROC)				\
+	ANON_TTU_PTE_CHECK_SYMBOLS(FUNC, PROC)
 #endif
 
 #define ANON_TTU_SYMBOLS(FUNC, PROC)					\
