@@ -89,6 +89,13 @@ pub fn open() {
     FILES.get_or_init(files);
 }
 
+/// The sum over all sizes of one of the watched counters.
+pub fn sum(name: &str) -> io::Result<u64> {
+    let all = read()?;
+    let of_name = |(key, _): &(&String, &u64)| key.split_once('/').is_some_and(|k| k.1 == name);
+    Ok(all.iter().filter(of_name).map(|(_, value)| value).sum())
+}
+
 /// Reads the watched counters of all sizes, as `64kB/swpout`.
 pub fn read() -> io::Result<BTreeMap<String, u64>> {
     let mut all = BTreeMap::new();

@@ -102,11 +102,15 @@ pub struct Board {
     /// Those of them that were not alone.
     pub together: Count,
     /// Those of each kind that did what they are for.
-    pub done: [Count; 9],
+    pub done: [Count; 10],
     /// How often a large folio shall be made anew.
     pub renew: Count,
     /// How often that was done.
     pub renewed: Count,
+    /// How often large folios shall be split.
+    pub split: Count,
+    /// How often that was tried.
+    pub tried_to_split: Count,
     /// Not 0: the process is about to exit.
     pub exiting: Count,
     wrong: Count,

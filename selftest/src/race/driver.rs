@@ -155,7 +155,10 @@ impl<'a> Driver<'a> {
             true => before.2 != after.2,
             false => before.1 || before.0 != after.0,
         };
-        self.count(&request, errno, &report, during || before.3 != after.3);
+        let large = self.count(&request, errno, &report, during || before.3 != after.3);
+        if large && self.plan.split {
+            board.split.add(1);
+        }
         if errno == libc::ENOENT {
             // Nobody has touched it since the last one.
             self.wait_for_threads();
@@ -203,13 +206,15 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn count(&mut self, request: &Request, errno: i32, report: &Report, during: bool) {
+    /// Says whether several page table entries were taken in one go.
+    fn count(&mut self, request: &Request, errno: i32, report: &Report, during: bool) -> bool {
         let tally = &mut self.tally;
         tally.requests += 1;
         *tally.ends.entry(errno).or_default() += 1;
         let number = |key| report.number(key).unwrap_or(0);
         let (batches, restored) = (number("batches"), number("restored"));
-        if batches > 0 && number("unmapped") + restored > batches {
+        let large = batches > 0 && number("unmapped") + restored > batches;
+        if large {
             tally.large += 1;
             tally.raced += u64::from(during);
             tally.restored += u64::from(restored > 0);
@@ -226,5 +231,6 @@ impl<'a> Driver<'a> {
                 tally.odd.push(odd);
             }
         }
+        large
     }
 }

@@ -8,6 +8,7 @@ use std::ptr;
 
 use super::owner::Owner;
 use crate::knobs;
+use crate::observe::mthp;
 use crate::shape::bytes;
 use crate::sys::{self, cvt, page_size};
 
@@ -18,6 +19,8 @@ const PINS: usize = 8;
 /// Scans of KSM that it takes to merge equal pages: it must see twice that they do not change.
 const SCANS: u64 = 3;
 const FULL_SCANS: &str = "/sys/kernel/mm/ksm/full_scans";
+/// Splits the large folios of a range (mm/huge_memory.c: split_huge_pages_pid).
+const SPLIT: &str = "/sys/kernel/debug/split_huge_pages";
 /// `MADV_COLLAPSE` (include/uapi/asm-generic/mman-common.h).
 const MADV_COLLAPSE: i32 = 25;
 
@@ -42,6 +45,8 @@ pub enum Op {
     Pageout,
     /// Reads pages by `process_vm_readv(2)`, which pins them.
     Pin,
+    /// Has the kernel split all large folios of the memory.
+    Split,
 }
 
 impl Owner<'_> {
@@ -58,6 +63,7 @@ impl Owner<'_> {
             Op::Unmerge => self.unmerge(),
             Op::Pageout => self.pageout(),
             Op::Pin => self.pin(),
+            Op::Split => self.split(),
         };
         match done {
             Ok(true) => board.done[op as usize].add(1),
@@ -195,6 +201,16 @@ impl Owner<'_> {
             true => Ok(true),
             false => Err(io::Error::from_raw_os_error(libc::EFAULT)),
         }
+    }
+
+    fn split(&mut self) -> io::Result<bool> {
+        let (start, end) = (self.arena.address, self.arena.at(self.arena.pages()));
+        let all = format!("{},{start:#x},{end:#x}", std::process::id());
+        let splits = || mthp::sum("split");
+        let before = splits()?;
+        self.race(|| knobs::write(SPLIT, &all))?;
+        // It says the same where none was large, or one was in use.
+        Ok(splits()? != before)
     }
 
     fn span(&self, pages: &Range<usize>) -> (u64, usize) {

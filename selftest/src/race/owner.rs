@@ -66,6 +66,10 @@ impl<'a> Owner<'a> {
             if self.number == 0 && board.renew.get() != board.renewed.get() {
                 self.renew();
             }
+            if self.number == 1 && board.split.get() != board.tried_to_split.get() {
+                board.tried_to_split.set(board.split.get());
+                self.perform(Op::Split);
+            }
             board.rounds.add(1);
             sys::give_way();
         }

@@ -22,6 +22,9 @@ pub struct Plan {
     pub live: bool,
     /// Whether a large folio is to be made anew where a small one was met.
     pub renew: bool,
+    /// Whether a large folio that was met is to be split: threads that are quick to take it back
+    /// leave nothing to collapse.
+    pub split: bool,
     /// How many times a batch has to be longer than one.
     pub large: u64,
     /// How many of these have to meet an operation; without requests, operations one another.

@@ -19,6 +19,8 @@ use crate::verdict::{Checks, Stop};
 const SLACK_PAGES: i64 = 64;
 /// The folio that most tests race for.
 const ORDER: u32 = 4;
+/// With what a request may fail where folios are split: pages of zeroes become the zero page.
+const SPLIT_ERRNOS: &[i32] = &[libc::EOPNOTSUPP];
 /// How many processes exit in the middle.
 const EXITS: u64 = 10;
 
@@ -79,6 +81,7 @@ fn races(cpus: u64) -> Vec<Race> {
             triggers: 1,
             live: false,
             renew: true,
+            split: false,
             large: sys::repeats(30),
             raced,
             restored: 0,
@@ -112,6 +115,8 @@ fn races(cpus: u64) -> Vec<Race> {
 
     let mut khugepaged = large("khugepaged", &[]);
     khugepaged.ready = knobs::busy_khugepaged;
+    khugepaged.plan.split = true;
+    khugepaged.plan.errnos = SPLIT_ERRNOS;
     khugepaged.plan.event = Some(("thp_collapse_alloc", 2));
 
     let mut ksm = race("KSM", &[Op::Merge, Op::Unmerge]);
@@ -123,6 +128,9 @@ fn races(cpus: u64) -> Vec<Race> {
 
     let mut pins = race("pins", &[Op::Pin]);
     pins.plan.restored = if cpus == 1 { 0 } else { sys::repeats(5) };
+
+    let mut split = race("split", &[Op::Split]);
+    split.plan.errnos = SPLIT_ERRNOS;
 
     let mut two = race("two requests at once", &[]);
     two.plan.triggers = 2;
@@ -165,6 +173,7 @@ fn races(cpus: u64) -> Vec<Race> {
         race("fork", &[Op::Fork]),
         race("munmap", &[Op::Unmap]),
         race("mremap", &[Op::Move]),
+        split,
         large("MADV_COLLAPSE", &[Op::Collapse]),
         khugepaged,
         ksm,
