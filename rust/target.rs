@@ -208,7 +208,9 @@ fn check_locked(folio: &LockedFolio<'_>) -> Result<(), Reason> {
     if folio.contains_hwpoison() {
         return Err(Reason::Hwpoison);
     }
-    if folio.is_mlocked() {
+    // munlock() clears the former at once, the latter only when the folio is back on a list; reclaim
+    // takes no folio that has it.
+    if folio.is_mlocked() || folio.is_unevictable() {
         return Err(Reason::Mlocked);
     }
     if folio.is_writeback() {

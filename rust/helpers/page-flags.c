@@ -73,6 +73,12 @@ bool anon_ttu_helper_folio_test_mlocked(const struct folio *folio)
 }
 
 __anon_ttu_helper
+bool anon_ttu_helper_folio_test_unevictable(const struct folio *folio)
+{
+	return folio_test_unevictable(folio);
+}
+
+__anon_ttu_helper
 bool anon_ttu_helper_folio_test_writeback(const struct folio *folio)
 {
 	return folio_test_writeback(folio);

@@ -62,6 +62,8 @@ impl Folio {
         fn is_writeback = folio_test_writeback -> bool;
         /// `folio_test_mlocked()`.
         fn is_mlocked = folio_test_mlocked -> bool;
+        /// `folio_test_unevictable()`: set and cleared by whoever has taken the folio off its list.
+        fn is_unevictable = folio_test_unevictable -> bool;
         /// `folio_test_hwpoison()`.
         fn is_hwpoison = folio_test_hwpoison -> bool;
         /// `folio_contain_hwpoisoned_page()`.

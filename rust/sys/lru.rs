@@ -53,13 +53,17 @@ impl IsolatedFolio {
     /// Has reclaim write the folio to its swap device and free it, as `MADV_PAGEOUT` does
     /// (`mm/vmscan.c: reclaim_pages()`). What it cannot free goes back onto its list.
     ///
-    /// Returns the number of pages that were freed.
+    /// Returns the number of pages that were freed: none of a folio that is unevictable.
     ///
     /// Context: may sleep; the folio must not be locked.
     pub(crate) fn reclaim(self) -> usize {
+        // Nobody sets it while the folio is isolated.
+        if self.is_unevictable() {
+            return 0;
+        }
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the type invariants the folio is isolated, so that its list head is ours;
-        // the call takes over the reference, and `this` is not used again.
+        // SAFETY: By the type invariants the folio is isolated, so that its list head is ours, and
+        // it can be evicted; the call takes over the reference, and `this` is not used again.
         unsafe { bindings::reclaim_folio(this.0.as_ptr()) }
     }
 }

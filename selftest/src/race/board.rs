@@ -102,7 +102,7 @@ pub struct Board {
     /// Those of them that were not alone.
     pub together: Count,
     /// Those of each kind that did what they are for.
-    pub done: [Count; 10],
+    pub done: [Count; 11],
     /// How often a large folio shall be made anew.
     pub renew: Count,
     /// How often that was done.

@@ -47,6 +47,8 @@ pub enum Op {
     Pin,
     /// Has the kernel split all large folios of the memory.
     Split,
+    /// `mlock(2)` of some pages, and `munlock(2)`.
+    Lock,
 }
 
 impl Owner<'_> {
@@ -64,6 +66,7 @@ impl Owner<'_> {
             Op::Pageout => self.pageout(),
             Op::Pin => self.pin(),
             Op::Split => self.split(),
+            Op::Lock => self.lock(),
         };
         match done {
             Ok(true) => board.done[op as usize].add(1),
@@ -211,6 +214,18 @@ impl Owner<'_> {
         self.race(|| knobs::write(SPLIT, &all))?;
         // It says the same where none was large, or one was in use.
         Ok(splits()? != before)
+    }
+
+    fn lock(&mut self) -> io::Result<bool> {
+        let pages = self.some();
+        let (at, len) = self.span(&pages);
+        let _here = self.arena.hold(self.number);
+        // SAFETY: Locking memory changes nothing in it.
+        self.race(|| cvt(unsafe { libc::mlock(at as *const _, len) }.into()))?;
+        self.check(pages);
+        // SAFETY: As above.
+        self.race(|| cvt(unsafe { libc::munlock(at as *const _, len) }.into()))?;
+        Ok(true)
     }
 
     fn span(&self, pages: &Range<usize>) -> (u64, usize) {

@@ -174,6 +174,7 @@ fn races(cpus: u64) -> Vec<Race> {
         race("munmap", &[Op::Unmap]),
         race("mremap", &[Op::Move]),
         split,
+        race("mlock", &[Op::Lock]),
         large("MADV_COLLAPSE", &[Op::Collapse]),
         khugepaged,
         ksm,

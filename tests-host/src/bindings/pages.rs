@@ -174,6 +174,7 @@ flags! {
     folio_test_hwpoison = hwpoison,
     folio_contain_hwpoisoned_page = hwpoison,
     folio_test_mlocked = mlocked,
+    folio_test_unevictable = mlocked,
 }
 
 pub(crate) unsafe fn folio_test_anon(_folio: *const folio) -> bool {
