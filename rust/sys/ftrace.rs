@@ -71,15 +71,20 @@ impl<T: TryToUnmapOne> Redirection<T> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if something else redirects the function already. Nothing has changed then.
+    /// `EBUSY` if something else redirects the function already, `ENODEV` if ftrace has given up
+    /// for good before. Nothing has changed then.
     ///
-    /// Context: may sleep.
+    /// Context: may sleep. Does not return if ftrace gives up meanwhile.
     pub(crate) fn new() -> Result<Self> {
         let ops = FilteredOps::new(handler::<T>)?;
         // SAFETY: The operations are initialised, and stay where they are until they are
         // unregistered.
         let result = to_result(unsafe { bindings::register_ftrace_function(ops.as_ptr()) });
-        if result.is_err() {
+        if let Err(error) = result {
+            // What is refused in time is not enabled any more.
+            if ops.is_enabled() {
+                does_not_let_go(error);
+            }
             // They may have been in ftrace's list of operations for a moment. Who goes through it
             // has preemption off.
             synchronize_rcu();
@@ -101,15 +106,20 @@ impl<T: TryToUnmapOne> Drop for Redirection<T> {
         // SAFETY: By the type invariants the operations are registered.
         let result = to_result(unsafe { bindings::unregister_ftrace_function(self.ops.as_ptr()) });
         if let Err(error) = result {
-            // ftrace gives up for good when it finds its own records broken. What it has patched
-            // then still leads here, so this code has to stay.
-            pr_emerg!("ftrace does not let go of try_to_unmap_one() ({error:?}): reboot\n");
-            loop {
-                fsleep(Delta::from_secs(60));
-            }
+            does_not_let_go(error);
         }
         // Unregistering has waited for the tasks in the handler and on their way from there.
         wait_for_calls();
+    }
+}
+
+/// Never returns: ftrace gives up for good when it finds its own records broken. What it has patched
+/// then still leads here, so this code has to stay.
+#[cold]
+fn does_not_let_go(error: Error) -> ! {
+    pr_emerg!("ftrace does not let go of try_to_unmap_one() ({error:?}): reboot\n");
+    loop {
+        fsleep(Delta::from_secs(60));
     }
 }
 
@@ -153,11 +163,19 @@ impl FilteredOps {
     fn as_ptr(&self) -> *mut bindings::ftrace_ops {
         self.0.get()
     }
+
+    /// Returns whether code may lead to the operations.
+    fn is_enabled(&self) -> bool {
+        // SAFETY: The operations live; ftrace changes the flags while it registers or
+        // unregisters them only, which is not the case now.
+        unsafe { (*self.as_ptr()).flags & bindings::FTRACE_OPS_FL_ENABLED != 0 }
+    }
 }
 
 impl Drop for FilteredOps {
     fn drop(&mut self) {
-        // SAFETY: The operations are not registered any more, or never were.
+        // SAFETY: The operations are not registered any more, or never were: `Redirection` keeps
+        // those that ftrace does not let go of.
         unsafe { bindings::ftrace_free_filter(self.as_ptr()) }
     }
 }
