@@ -43,6 +43,8 @@ use core::{
 ///   but for the accessed and dirty bits, which are those of all entries together.
 /// - The pages before the cursor have lost their entries for good, and still count as mapped. They
 ///   are in swap now if `swapped`, all of them.
+/// - CPUs may still have cached the entries only if `flush_pending`, or before anybody asks for a
+///   flush.
 #[must_use = "the entries are restored at once when the guard is unused"]
 pub(crate) struct ClearedPtes<'w, 'a> {
     folio: &'a LockedFolio<'a>,
@@ -53,6 +55,7 @@ pub(crate) struct ClearedPtes<'w, 'a> {
     pteval: Pte,
     cursor: Cursor,
     swapped: bool,
+    flush_pending: bool,
     _walk: PhantomData<&'w bindings::page_vma_mapped_walk>,
 }
 
@@ -82,6 +85,7 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
             pteval,
             cursor: Cursor::new(pages.nr()),
             swapped: false,
+            flush_pending: false,
             _walk: PhantomData,
         }
     }
@@ -108,6 +112,12 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
     #[inline]
     pub(crate) fn vma(&self) -> &'a Vma {
         self.vma
+    }
+
+    /// Notes that the flush of these entries was put off.
+    #[inline]
+    pub(crate) fn set_flush_pending(&mut self) {
+        self.flush_pending = true;
     }
 
     /// Returns how many entries are committed.
@@ -141,7 +151,7 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
     }
 
     /// Commits the next `nr` entries as swap entries of consecutive slots: `swap` for the first,
-    /// the others a `step` apart.
+    /// the others a `step` apart. They must be those of the pages, and counted.
     ///
     /// `set_ptes()` cannot do that: it would not advance the swap offset.
     #[inline]
@@ -154,8 +164,8 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
         let mut pte = swap;
         for index in self.cursor.advance(nr) {
             // SAFETY: By the type invariants the entry is empty and ours to fill. set_pte_at()
-            // comes down to this for an entry that is not present: nothing has to be flushed,
-            // folded or counted for it.
+            // comes down to this for an entry that is not present, as a swap entry is: nothing has
+            // to be flushed, folded or counted for it.
             unsafe { (&raw mut (*self.ptep.add(index as usize)).pte).write_volatile(pte.0.pte) };
             pte = pte.advance_swp_offset(step, 1);
         }
@@ -193,6 +203,11 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
             done => self.pteval.advance_pfn(done),
         };
         let done = done as usize;
+        if cfg!(CONFIG_ARM64) && self.flush_pending {
+            // The entries may come back with another contiguous bit, and no CPU may find both
+            // (`contpte_convert()`): what was put off has to be complete before.
+            self.vma.flush_tlb_range(&self.range());
+        }
         // SAFETY: By the type invariants the entries from the cursor on are ours to fill, and
         // this is what they were before.
         unsafe {

@@ -25,7 +25,7 @@ const TLB_FLUSH_BATCH_PENDING_LARGE: i32 = TLB_FLUSH_BATCH_PENDING_MASK / 2;
 ///
 /// A CPU that has the entry cached may write to the page until then. If the entry was clean, the
 /// architecture has to trap on its way from clean to dirty, for the entry is gone.
-pub(super) fn flush_cleared(cleared: &ClearedPtes<'_, '_>, flags: TtuFlags) {
+pub(super) fn flush_cleared(cleared: &mut ClearedPtes<'_, '_>, flags: TtuFlags) {
     let mm = cleared.vma().mm();
 
     if should_defer_flush(mm, flags) {
@@ -41,13 +41,14 @@ fn should_defer_flush(mm: &Mm, flags: TtuFlags) -> bool {
 }
 
 /// Mirrors `set_tlb_ubc_flush_pending()` in [`mm/rmap.c`](srctree/mm/rmap.c).
-fn set_tlb_ubc_flush_pending(mm: &Mm, cleared: &ClearedPtes<'_, '_>) {
+fn set_tlb_ubc_flush_pending(mm: &Mm, cleared: &mut ClearedPtes<'_, '_>) {
     if !tlb::pte_accessible(mm, cleared.pteval()) {
         return;
     }
 
     let mut batch = UnmapBatch::current();
     batch.add_pending(cleared.vma(), &cleared.range());
+    cleared.set_flush_pending();
 
     // The entries must be cleared before `tlb_flush_batched` says so: flush_tlb_batched_pending()
     // reads them in the opposite order.

@@ -51,8 +51,8 @@ pub(super) fn unmap_batch<'a>(
 
     let (nr, mut cleared) = if present {
         let nr = folio_unmap_pte_batch(folio, &mapping, flags, (page, pteval));
-        let cleared = mapping.clear(page, nr);
-        flush_cleared(&cleared, flags);
+        let mut cleared = mapping.clear(page, nr);
+        flush_cleared(&mut cleared, flags);
         if cleared.pteval().dirty() {
             folio.mark_dirty();
         }

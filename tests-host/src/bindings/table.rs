@@ -9,7 +9,7 @@ use super::{
     rmap::WALKED,
     swap::FIRST_SLOT,
 };
-use core::ptr;
+use core::{ops::Range, ptr};
 
 /// The address space and the folio of the walk that is on.
 unsafe fn walked<'a>() -> (&'a mut mm_struct, &'a mut folio) {
@@ -180,6 +180,12 @@ pub(crate) unsafe fn set_ptes(
 ) {
     let place = (*mm).place(ptep, nr as usize);
     check_eq!(address, mm_struct::address_of(place), "another address");
+    // Which entries make one block of contiguous ones may be another than before.
+    let cached = |range: &Range<usize>| range.contains(&address);
+    check!(
+        cfg!(not(CONFIG_ARM64)) || !(*mm).tlb.pending.iter().any(cached),
+        "a CPU may have the old entry and the new one"
+    );
     for index in 0..nr as usize {
         let entry = &mut (&mut (*mm).raw)[place + index];
         check_eq!(entry.pte, 0, "an entry is overwritten");

@@ -13,6 +13,8 @@ use core::{cell::UnsafeCell, ffi::c_void, ops::Range};
 pub(crate) struct Tlb {
     /// Cleared, and neither flushed nor noted for later.
     pub(crate) unflushed: Vec<Range<usize>>,
+    /// Noted for later, so that CPUs may use them still.
+    pub(crate) pending: Vec<Range<usize>>,
     pub(crate) flushes: u32,
     pub(crate) put_off: u32,
     /// Whether putting a flush off is worth while.
@@ -77,6 +79,7 @@ pub(crate) unsafe fn arch_tlbbatch_add_pending(
 ) {
     let mm = (*vma).vm_mm;
     (*mm).tlb.done(start..end);
+    (*mm).tlb.pending.push(start..end);
     (*mm).tlb.put_off += 1;
 }
 
@@ -90,9 +93,14 @@ pub(crate) unsafe fn pte_accessible(_mm: *mut mm_struct, pte: pte_t) -> bool {
 }
 
 pub(crate) unsafe fn flush_tlb_range(vma: *mut vm_area_struct, start: usize, end: usize) {
-    let mm = (*vma).vm_mm;
-    (*mm).tlb.done(start..end);
-    (*mm).tlb.flushes += 1;
+    let tlb = &mut (*(*vma).vm_mm).tlb;
+    match tlb.pending.iter().position(|range| *range == (start..end)) {
+        Some(pending) => drop(tlb.pending.swap_remove(pending)),
+        None => {
+            tlb.done(start..end);
+            tlb.flushes += 1;
+        }
+    }
 }
 
 pub(crate) const mmu_notifier_event_MMU_NOTIFY_CLEAR: u32 = 1;
