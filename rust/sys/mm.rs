@@ -185,7 +185,8 @@ impl MmapReadGuard<'_> {
         }
     }
 
-    /// Returns whether there is no page table for `address` in `vma` (`mm/rmap.c: mm_find_pmd()`).
+    /// Returns whether there is no table of PMDs for `address` in `vma`, which is one of this mm's
+    /// (`mm/rmap.c: mm_find_pmd()`).
     pub(crate) fn lacks_page_table(&self, vma: &Vma, address: usize) -> bool {
         // Where no area is, munmap() may be freeing the upper levels, with the same lock held.
         !vma.range().contains(&address)

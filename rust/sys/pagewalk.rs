@@ -16,7 +16,8 @@ use super::{
 };
 use core::mem::MaybeUninit;
 
-/// Returns the folio that is mapped at `address`, counted, if there is one.
+/// Returns the folio that is mapped at `address` of `vma`, counted, if there is one. The VMA must be
+/// one of those that the lock is for.
 ///
 /// Folios that are not in the hands of memory management (device memory, `VM_PFNMAP`) are not
 /// found; the shared page of zeros is.
@@ -27,7 +28,7 @@ pub(crate) fn folio_at(_lock: &MmapReadGuard<'_>, vma: &Vma, address: usize) -> 
         return None;
     }
     let mut walk = MaybeUninit::uninit();
-    // SAFETY: The mmap lock is held, and the address is within the VMA. While a folio is found,
+    // SAFETY: The mmap lock of the VMA's mm is held, and the address is within the VMA. While a folio is found,
     // the page table lock is held, so that its mapping keeps it until it is counted.
     unsafe {
         let folio = bindings::folio_walk_start(

@@ -86,8 +86,8 @@ impl<'w, 'a> PteMapping<'w, 'a> {
 
     /// Clears this entry and those behind it, `nr` in all, in one go (`get_and_clear_ptes()`).
     ///
-    /// The entries must map consecutive pages of the folio from `page` on, and differ in nothing
-    /// else but their accessed and dirty bits. The guard restores what is not committed.
+    /// The entries must be present, map consecutive pages of the folio from `page` on, and differ in
+    /// nothing else but their accessed and dirty bits. The guard restores what is not committed.
     /// `flush_cache_range()` is not called: it is empty where caches do not know virtual addresses.
     pub(crate) fn clear(self, page: Page<'a>, nr: BatchLen) -> ClearedPtes<'w, 'a> {
         let nr = match nr {
@@ -96,21 +96,22 @@ impl<'w, 'a> PteMapping<'w, 'a> {
         };
         let walk = self.walk;
         // SAFETY: By the type invariants the lock is held and the pointer is valid; the batch was
-        // cut to what this table and the folio have.
+        // cut to what this table and the folio have. The entries are present, as was said.
         let pteval =
             unsafe { get_and_clear_ptes(walk.vma.mm(), walk.pvmw.address, walk.pvmw.pte, nr) };
         // SAFETY: The entries were just cleared, and the walk that holds the lock is lent to the
-        // guard. The batch was cut to what the folio has.
+        // guard. The batch was cut to what the folio has, and they mapped these pages, as was said.
         unsafe {
             let pages = Pages::new(page, nr);
             ClearedPtes::new(walk.pvmw, walk.folio, walk.vma, pages, pteval)
         }
     }
 
-    /// Clears this one entry, which is not present (`pte_clear()`).
+    /// Clears this one entry, which must not be present, and was `old` (`pte_clear()`).
     pub(crate) fn clear_non_present(self, page: Page<'a>, old: Pte) -> ClearedPtes<'w, 'a> {
         let walk = self.walk;
-        // SAFETY: By the type invariants the lock is held and the pointer is valid.
+        // SAFETY: By the type invariants the lock is held and the pointer is valid; no CPU changes
+        // or has cached an entry that is not present.
         unsafe {
             bindings::pte_clear(walk.vma.mm().as_ptr(), walk.pvmw.address, walk.pvmw.pte);
         }

@@ -44,7 +44,7 @@ pub(crate) fn rmap_walk<F: FnMut(&Vma, usize) -> bool>(folio: &LockedFolio<'_>, 
         anon_lock: Some(bindings::folio_lock_anon_vma_read),
         ..pin_init::zeroed()
     };
-    // SAFETY: The folio is locked. `control` and the closure that it points to outlive the call,
+    // SAFETY: The folio is locked and anonymous, and not KSM's. `control` and the closure that it points to outlive the call,
     // which does not hand them to another thread.
     unsafe { bindings::rmap_walk(folio.as_ptr(), &mut control) }
 }
@@ -60,7 +60,7 @@ unsafe extern "C" fn rmap_one<F: FnMut(&Vma, usize) -> bool>(
 ) -> bool {
     // SAFETY: `arg` is the closure of `rmap_walk()` above, which nobody else uses meanwhile.
     let visit = unsafe { &mut *arg.cast::<F>() };
-    // SAFETY: The walk holds the anon_vma lock, which keeps the VMA and its bounds.
+    // SAFETY: The walk of an anonymous folio holds the anon_vma lock, which keeps the VMA and its bounds.
     let vma = unsafe { Vma::from_raw(vma) };
     visit(vma, address)
 }

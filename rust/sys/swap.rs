@@ -75,7 +75,7 @@ impl<'a> SwapCacheFolio<'a> {
     /// # Errors
     ///
     /// `ENOMEM` if the count is at the limit of the swap table and there is no memory for more,
-    /// `EINVAL` if the slot is bad.
+    /// `EINVAL` if the slot is bad, `ENOENT` if it is free.
     pub(crate) fn dup_swap(&self, page: Page<'_>) -> Result {
         if fault::SWAP_DUP.should_fail() {
             return Err(ENOMEM);

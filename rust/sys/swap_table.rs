@@ -79,7 +79,7 @@ impl<'a> SwapClusterGuard<'a> {
         // SAFETY: By the type invariants the cluster's lock is held, which keeps its table, and
         // the slots of the folio follow each other in it.
         let first = unsafe { (*self.cluster).table.add(offset) };
-        // INVARIANT: As above.
+        // INVARIANT: As above; callers use the places before they give the guard up.
         (0..pages.nr().get() as usize).map(move |index| Slot(first.wrapping_add(index)))
     }
 }

@@ -52,9 +52,11 @@ impl Vma {
     }
 
     fn has_flags(&self, flags: usize) -> bool {
-        // SAFETY: The area is alive; a racing change of its flags is as harmless as it is for the
-        // C code, which reads them just so.
-        unsafe { (*self.as_ptr()).__bindgen_anon_2.vm_flags & flags != 0 }
+        // SAFETY: The area is alive. Its flags may change meanwhile, in one store
+        // (`vma_flags_reset_once()`): no lock that an rmap walk has keeps them.
+        let now =
+            unsafe { (&raw const (*self.as_ptr()).__bindgen_anon_2.vm_flags).read_volatile() };
+        now & flags != 0
     }
 
     /// Returns whether the area is mlocked (`VM_LOCKED`).

@@ -179,7 +179,7 @@ impl PmdMapping<'_, '_> {
     pub(crate) fn split(self) {
         let walk = self.walk;
         // SAFETY: By the type invariants the lock is held and the entry maps the folio at this
-        // address. Restarting the walk releases the lock.
+        // address; `VmaWalk` has announced the change. Restarting the walk releases the lock.
         unsafe {
             bindings::split_huge_pmd_locked(
                 walk.vma.as_ptr(),
