@@ -84,11 +84,8 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 
 /// All groups, in the order in which they run.
 pub const GROUPS: [Group; 30] = [
-    Group {
-        options: "--leaks",
-        ..group("requests", requests::tests)
-    },
-    group("hostile", hostile::tests),
+    leaks("requests", requests::tests),
+    leaks("hostile", hostile::tests),
     group("exclusive", exclusive::tests),
     group("softdirty", softdirty::tests),
     group("fork", fork::tests),
@@ -96,23 +93,20 @@ pub const GROUPS: [Group; 30] = [
     group("pinned", pinned::tests),
     group("gup", gup::tests),
     group("device", device::tests),
-    group("faults", faults::in_path),
-    group("faults-around", faults::around),
+    leaks("faults", faults::in_path),
+    leaks("faults-around", faults::around),
     group("partial", partial::tests),
     group("lazyfree", lazyfree::tests),
     group("mlock", mlock::tests),
     group("uffd", uffd::tests),
     group("memcg", memcg::tests),
     group("refused", refused::tests),
-    Group {
-        options: "--leaks",
-        ..group("ranges", ranges::tests)
-    },
+    leaks("ranges", ranges::tests),
     group("swapcached", swapcached::tests),
     group("contpte", contpte::tests),
     group("swapless", swapless::tests),
     group("swapoff", swapoff::tests),
-    group("live", live::tests),
+    leaks("live", live::tests),
     Group {
         options: "--mte",
         ..group("mte", mte::tests)
@@ -136,6 +130,15 @@ pub const GROUPS: [Group; 30] = [
         ..group("races-4", races::on_four)
     },
 ];
+
+/// A group after which a kernel that can looks for lost memory: those in which the module allocates
+/// most, and fails.
+const fn leaks(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
+    Group {
+        options: "--leaks",
+        ..group(name, tests)
+    }
+}
 
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
     Group {
