@@ -9,8 +9,8 @@ use std::thread;
 use fastrand::Rng;
 
 use super::open::{Open, Wrong};
+use super::part::Part;
 use super::tally::Tally;
-use super::victim::Part;
 use super::worker::Worker;
 use super::world::{World, ANY};
 use crate::count::Count;

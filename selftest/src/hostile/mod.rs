@@ -11,6 +11,7 @@ mod files;
 mod grammar;
 mod late;
 mod open;
+mod part;
 mod tally;
 mod victim;
 mod worker;

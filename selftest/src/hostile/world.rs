@@ -6,8 +6,9 @@ use std::io;
 
 use fastrand::Rng;
 
+use super::part::Part;
 use super::tally::Tally;
-use super::victim::{self, Part};
+use super::victim;
 use crate::knobs;
 use crate::observe::mthp;
 use crate::sys::{self, End};
