@@ -27,7 +27,7 @@ pub fn plain(w: &mut Worker) -> Result<i32, Wrong> {
 /// `pwrite(2)` at an offset: as without.
 pub fn offset(w: &mut Worker) -> Result<i32, Wrong> {
     let text = draw::text(w.world, &mut w.rng);
-    let at = 1i64 << w.rng.u32(..40);
+    let at = 1i64 << w.rng.u32(..63);
     w.with_open(|w, open| {
         let (fd, data) = (open.file.as_raw_fd(), text.as_ptr().cast());
         // SAFETY: `text` lives during the call.

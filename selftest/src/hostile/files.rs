@@ -233,7 +233,8 @@ pub fn stats(w: &mut Worker) -> Result<i32, Wrong> {
     Ok(libc::EINVAL)
 }
 
-fn expect(what: &str, got: Result<usize, i32>, want: Result<usize, i32>) -> Result<(), Wrong> {
+/// An error if a call has not returned what it must.
+pub fn expect(what: &str, got: Result<usize, i32>, want: Result<usize, i32>) -> Result<(), Wrong> {
     let name = |r: Result<usize, i32>| r.map_err(errno_name);
     match got == want {
         true => Ok(()),

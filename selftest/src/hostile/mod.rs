@@ -7,6 +7,7 @@
 mod deliver;
 mod draw;
 mod dying;
+mod far;
 mod files;
 mod grammar;
 mod late;

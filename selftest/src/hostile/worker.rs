@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::open::{asked, shown, Open, Wrong};
 use super::tally::Tally;
 use super::world::World;
-use super::{deliver, dying, files, late, Plan};
+use super::{deliver, dying, far, files, late, Plan};
 use crate::sys;
 use crate::trigger::{self, Report};
 
@@ -18,7 +18,7 @@ use crate::trigger::{self, Report};
 type Kind = fn(&mut Worker) -> Result<i32, Wrong>;
 
 /// All ways, and how often each is taken.
-pub const KINDS: [(&str, u32, Kind); 17] = [
+pub const KINDS: [(&str, u32, Kind); 18] = [
     ("one write", 5000, deliver::plain),
     ("write at an offset", 800, deliver::offset),
     ("write in two parts", 800, deliver::split),
@@ -28,6 +28,7 @@ pub const KINDS: [(&str, u32, Kind); 17] = [
     ("on one file for all", 600, deliver::common),
     ("read in parts", 400, files::read),
     ("read to no memory", 200, files::read_bad),
+    ("read far beyond the end", 200, far::read),
     ("open", 400, files::open),
     ("calls there are not", 300, files::calls),
     ("live: no value", 300, files::live),
