@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anon_ttu_selftest::hostile::{self, Plan};
 use anon_ttu_selftest::knobs::{Quiet, Saved};
 use anon_ttu_selftest::observe::mthp;
+use anon_ttu_selftest::shape::whole;
 use anon_ttu_selftest::verdict::Checks;
 
 fn main() -> ExitCode {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let _quiet = Quiet::new();
     let saved = Saved::save();
     mthp::open();
+    whole::find_out();
     let mut checks = Checks::default();
     println!(
         "seed {}, {} requests from {} on",

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 
 use super::draw;
 use super::grammar::LONGEST;
-use super::open::{asked, returned, shown, Open, Wrong};
+use super::open::{asked, returned, shown, whole, Open, Wrong};
 use super::worker::Worker;
 use crate::sys::{self, page_size};
 
@@ -17,7 +17,9 @@ pub fn plain(w: &mut Worker) -> Result<i32, Wrong> {
     let look = w.rng.bool();
     w.with_open(|w, open| {
         let errno = w.write(open, &text)?;
-        if look {
+        if errno == 0 {
+            w.tally.note_unmapped(&whole(&open.check_report()?)?);
+        } else if look {
             open.check_report()?;
         }
         Ok(errno)
@@ -149,7 +151,7 @@ pub fn common(w: &mut Worker) -> Result<i32, Wrong> {
     let report = common
         .read(4096, 0)
         .map_err(|e| format!("read: errno {e}"))?;
-    let report = super::open::whole(&report)?;
+    let report = whole(&report)?;
     let pid: i32 = report
         .number("pid")
         .and_then(|n| n.try_into().ok())

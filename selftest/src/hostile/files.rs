@@ -183,32 +183,6 @@ pub fn calls(w: &mut Worker) -> Result<i32, Wrong> {
     Ok(want.err().unwrap_or(0))
 }
 
-/// What `live` must not take, and what it says.
-pub fn live(w: &mut Worker) -> Result<i32, Wrong> {
-    let file = File::options().read(true).write(true).open(LIVE);
-    let open = Open::new(file.map_err(|e| format!("open {LIVE}: {e}"))?);
-    let mut text = Vec::new();
-    for _ in 0..w.rng.usize(..6) {
-        text.push(*w.rng.choice(b"0123\n\0 -+xyYnN\xff").expect("some"));
-    }
-    if matches!(&text[..], [b'0' | b'1'] | [b'0' | b'1', b'\n']) {
-        text.insert(0, b' ');
-    }
-    if w.rng.u32(..8) == 0 {
-        text.resize(1 << w.rng.u32(3..17), b'0');
-    }
-    expect("write to live", open.write(&text), Err(libc::EINVAL))?;
-    let state = open.read(8, 0);
-    let ok = match w.live {
-        Some(on) => state == Ok(if on { b"1\n" } else { b"0\n" }.to_vec()),
-        None => matches!(state.as_deref(), Ok(b"0\n" | b"1\n")),
-    };
-    match ok {
-        true => Ok(libc::EINVAL),
-        false => Err(format!("live says {state:?}")),
-    }
-}
-
 /// The totals: whole, never less than before, and not to be written to.
 pub fn stats(w: &mut Worker) -> Result<i32, Wrong> {
     let file = File::options().read(true).write(true).open(STATS);

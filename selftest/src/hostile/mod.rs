@@ -13,6 +13,8 @@ mod grammar;
 mod late;
 mod open;
 mod part;
+mod reached;
+mod switch;
 mod tally;
 mod victim;
 mod worker;
@@ -24,10 +26,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::knobs;
-use crate::live;
+use crate::live::{self, Since};
 use crate::observe::{vmstat, System};
 use crate::sys::{self, End};
-use crate::trigger::{self, UNMAP};
+use crate::trigger::UNMAP;
 use crate::verdict::{Checks, Stop};
 use tally::Tally;
 use worker::Worker;
@@ -42,8 +44,6 @@ const PERIOD: Duration = Duration::from_secs(10);
 const SWITCH: Duration = Duration::from_millis(200);
 /// Of this much anonymous memory the tests make other use.
 const SLACK_PAGES: i64 = 256;
-/// Among so many requests there are some of every kind.
-const SOME_OF_ALL: u64 = 1400;
 
 /// What is asked.
 pub struct Plan {
@@ -75,7 +75,7 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
     let common = File::options().read(true).write(true).open(UNMAP)?;
     let (mut wrong, out) = sys::pipe()?;
     live::set(plan.live == Some(true))?;
-    let requests = trigger::stats()?.number("requests");
+    let since = Since::now()?;
 
     let mut workers = Vec::new();
     for process in 0..PROCESSES {
@@ -87,10 +87,13 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
     drop(out);
     let start = Instant::now();
     let mut said = start;
+    let mut on = false;
     while !workers.is_empty() {
         thread::sleep(Duration::from_millis(20));
         if plan.live.is_none() {
-            live::set(tally.switched.next() % 2 == 0)?;
+            on = !on;
+            switch::set(on)?;
+            tally.switched.add(1);
             thread::sleep(SWITCH);
         }
         for k in (0..workers.len()).rev() {
@@ -104,10 +107,15 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
             say(progress(tally, start));
         }
     }
+    switch::check_end(checks, plan.live)?;
     tally.stop.set(1);
     checks.eq("victims that ended badly", world.end()?, Vec::new());
     say(progress(tally, start));
     tally.lines().into_iter().for_each(&mut *say);
+    say(format!(
+        "live mode took {} calls",
+        since.moved("live_taken")?
+    ));
 
     let mut lines = String::new();
     wrong.read_to_string(&mut lines)?;
@@ -118,26 +126,7 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
             tally.failed.get()
         )
     });
-    checks.eq("bytes lost", tally.lost.get(), 0);
-    checks.that(tally.compared.get() > 0, || "nothing was compared".into());
-    if plan.requests >= SOME_OF_ALL {
-        for (what, n) in [
-            ("pid was used again", &tally.reused),
-            ("process died while it was asked about", &tally.met),
-            ("process died while it asked", &tally.unanswered),
-        ] {
-            checks.that(n.get() > 0, || format!("no {what}"));
-        }
-    }
-    let counted = trigger::stats()?.number("requests").zip(requests);
-    let counted = counted
-        .and_then(|(now, then)| now.checked_sub(then))
-        .unwrap_or(0);
-    let sure = tally.carried.get();
-    let most = sure + tally.unsure.get();
-    checks.that((sure..=most).contains(&counted), || {
-        format!("the module counts {counted} requests, not {sure} to {most}")
-    });
+    reached::check(checks, plan, tally, &since)?;
     drop(common);
     check_nothing_left(checks, &origin, anon)?;
     Ok(Judged {
@@ -149,16 +138,21 @@ pub fn run(checks: &mut Checks, plan: &Plan, say: &mut dyn FnMut(String)) -> Res
 fn progress(tally: &Tally, start: Instant) -> String {
     format!(
         "{} s: {} requests, {} wrong, {} carried out, {} MiB of victims compared, {} bytes lost, \
-         {} pids used again, {} requests met a death, {} died asking, live switched {} times",
+         {} entries unmapped by path=kernel and {} batched where it was looked at, \
+         {} pids used again, {} requests met a death, {} died asking, \
+         memory given up {} times, live switched {} times",
         start.elapsed().as_secs(),
         tally.done.get(),
         tally.failed.get(),
         tally.carried.get(),
         tally.compared.get() >> 20,
         tally.lost.get(),
+        tally.unmapped[0].get(),
+        tally.unmapped[1].get(),
         tally.reused.get(),
         tally.met.get(),
         tally.unanswered.get(),
+        tally.given_up.get(),
         tally.switched.get()
     )
 }

@@ -3,6 +3,7 @@
 //! The memory of a victim: its parts, and what every byte of them must be.
 
 use std::io;
+use std::ops::Range;
 use std::ptr;
 
 use super::tally::Tally;
@@ -13,6 +14,8 @@ const BASE: u64 = 0x10_0000_0000;
 const APART: u64 = 0x1000_0000;
 /// What is compared and written in one go.
 const CHUNK: usize = 16 << 10;
+/// Chunks in one of the folios that [`Part::Large`] consists of where there are some.
+pub const CHUNKS_OF_FOLIO: usize = (64 << 10) / CHUNK;
 
 /// A part of its memory, at the same place in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +95,15 @@ impl Part {
         self.map(libc::MAP_ANONYMOUS | flags, -1)
     }
 
-    /// Advises the kernel about all of it.
+    /// Advises the kernel about all of it, as [`Part::advise_chunks`] about some of it.
     pub fn advise(self, advice: i32) -> io::Result<()> {
-        sys::madvise(self.address(), self.len(), advice)
+        self.advise_chunks(0..self.chunks(), advice)
+    }
+
+    /// Advises the kernel about these chunks.
+    pub fn advise_chunks(self, chunks: Range<usize>, advice: i32) -> io::Result<()> {
+        let at = self.address() + (chunks.start * CHUNK) as u64;
+        sys::madvise(at, chunks.len() * CHUNK, advice)
     }
 
     /// Its words of 64 bits.

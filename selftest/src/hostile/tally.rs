@@ -8,6 +8,7 @@ use super::worker::KINDS;
 use super::{PROCESSES, THREADS};
 use crate::count::{self, Count, Counters};
 use crate::sys::errno_name;
+use crate::trigger::{Path, Report};
 
 /// The answers that have a column of their own; the last is for all others.
 const ANSWERS: [i32; 12] = [
@@ -45,6 +46,11 @@ pub struct Tally {
     pub compared: Count,
     /// Bytes of them that were something else.
     pub lost: Count,
+    /// How often a victim had some of its memory reclaimed.
+    pub given_up: Count,
+    /// Page table entries that successful requests have unmapped, where their reports were looked
+    /// at: by the kernel's path, and batched.
+    pub unmapped: [Count; 2],
     /// How often live mode was switched.
     pub switched: Count,
     /// Not 0: end.
@@ -73,6 +79,15 @@ impl Tally {
     pub fn of_slot(&self, slot: i32) -> (&Count, &Count) {
         let [begun, answered] = &self.by_slot[slot as usize];
         (begun, answered)
+    }
+
+    /// Notes the report of a request that had to unmap something.
+    pub fn note_unmapped(&self, report: &Report) {
+        for (path, count) in Path::BOTH.iter().zip(&self.unmapped) {
+            if report.get("path") == Some(&path.to_string()) {
+                count.add(report.number("unmapped").unwrap_or(0));
+            }
+        }
     }
 
     /// Notes the answer to a request of a kind.

@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::part::{once, Part};
+use super::part::{once, Part, CHUNKS_OF_FOLIO};
 use super::tally::Tally;
 use crate::sys::{self, page_size};
 
 /// How long it does nothing in between.
 const NAP: Duration = Duration::from_millis(5);
+/// In so many steps, it has some of its memory reclaimed once.
+const RARELY: u32 = 16;
+/// The most folios that it then gives up.
+const MOST_FOLIOS: usize = 4;
 
 /// Maps what all victims share, in the process that forks them.
 pub fn map_shared() -> io::Result<()> {
@@ -41,7 +45,7 @@ pub fn reserve_huge(n: usize) -> bool {
 /// What the victim knows.
 struct Victim {
     rng: Rng,
-    /// For each chunk of what is written again and again: what it holds.
+    /// For each chunk of what is written again and again, [`Part::Large`] first: what it holds.
     tags: Vec<(Part, usize, u64)>,
 }
 
@@ -83,8 +87,8 @@ impl Victim {
         Ok(victim)
     }
 
-    /// Compares a chunk, and writes something new.
-    fn step(&mut self, tally: &Tally) {
+    /// Compares a chunk, and writes something new; now and then has some reclaimed.
+    fn step(&mut self, tally: &Tally) -> io::Result<()> {
         let (part, chunk, tag) = self.rng.choice(&mut self.tags).expect("there are chunks");
         part.check(*chunk, *tag, tally);
         if self.rng.bool() {
@@ -96,6 +100,29 @@ impl Victim {
             let chunk = self.rng.usize(..Part::Shared.chunks());
             Part::Shared.check(chunk, once(Part::Shared), tally);
         }
+        match self.rng.u32(..RARELY) {
+            0 => self.give_up(tally),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has large folios reclaimed by the kernel itself, which takes live mode's path if that is on.
+    fn give_up(&mut self, tally: &Tally) -> io::Result<()> {
+        let folios = Part::Large.chunks() / CHUNKS_OF_FOLIO;
+        let first = self.rng.usize(..folios);
+        let end = folios.min(first + self.rng.usize(1..=MOST_FOLIOS));
+        let chunks = first * CHUNKS_OF_FOLIO..end * CHUNKS_OF_FOLIO;
+        if self.rng.bool() {
+            // What came back from swap page by page would never be large again.
+            Part::Large.advise_chunks(chunks.clone(), libc::MADV_DONTNEED)?;
+            for (part, chunk, tag) in &mut self.tags[chunks.clone()] {
+                *tag = self.rng.u64(..);
+                part.write(*chunk, *tag);
+            }
+        }
+        Part::Large.advise_chunks(chunks, libc::MADV_PAGEOUT)?;
+        tally.given_up.add(1);
+        Ok(())
     }
 
     /// Compares all.
@@ -148,7 +175,10 @@ pub fn run(seed: u64, file: &File, huge: bool, tally: &Tally, ready: impl FnOnce
     };
     ready();
     while tally.stop.get() == 0 {
-        victim.step(tally);
+        if let Err(e) = victim.step(tally) {
+            eprintln!("hostile: victim: {e}");
+            sys::exit_now(1)
+        }
         std::thread::sleep(NAP);
     }
     sys::exit_now(i32::from(victim.check_all(tally, huge).is_err()))

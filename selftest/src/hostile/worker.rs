@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::open::{asked, shown, Open, Wrong};
 use super::tally::Tally;
 use super::world::World;
-use super::{deliver, dying, far, files, late, Plan};
+use super::{deliver, dying, far, files, late, switch, Plan};
 use crate::sys;
 use crate::trigger::{self, Report};
 
@@ -31,7 +31,7 @@ pub const KINDS: [(&str, u32, Kind); 18] = [
     ("read far beyond the end", 200, far::read),
     ("open", 400, files::open),
     ("calls there are not", 300, files::calls),
-    ("live: no value", 300, files::live),
+    ("live", 300, switch::write),
     ("stats", 60, files::stats),
     ("asks and is killed", 40, dying::asker),
     ("asked about, and dies", 40, dying::target),
