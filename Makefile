@@ -41,7 +41,7 @@ check-live: ## live mode under real workloads, for an hour or so (ARCHES="arm64"
 fuzz: ## scenarios from new seeds (SECONDS=60, SEED=N, ARCHES="arm64"), or one: PLAN="..."
 	@LIMIT='$(SECONDS)' SEED='$(SEED)' PLAN='$(PLAN)' scripts/fuzz
 
-hostile: ## hostile requests by the million (REQUESTS=1000000, SEED=N, LIVE="0 1 both", ARCHES="arm64")
+hostile: ## hostile requests by the million, shared out among LIVE="0 1 both" (REQUESTS=1000000, SEED=N, ARCHES="arm64")
 	@REQUESTS='$(REQUESTS)' SEED='$(SEED)' FIRST='$(FIRST)' LIVE='$(LIVE)' scripts/hostile
 
 soak: ## pressure, switching and random plans for long (MINUTES=30, ARCHES="amd64-debug", SEED=N)
