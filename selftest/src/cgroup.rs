@@ -81,9 +81,20 @@ impl Cgroup {
         value.ok_or_else(|| io::Error::other(format!("{file}: no {key}")))
     }
 
-    /// Has the kernel reclaim all anonymous memory of the group that it can.
+    /// Has the kernel reclaim all anonymous memory of the group that it can, but not what may be
+    /// dropped, which is on the lists of files.
     pub fn reclaim_anon(&self) -> io::Result<()> {
-        match fs::write(self.path.join("memory.reclaim"), "1G swappiness=max") {
+        self.reclaim("max")
+    }
+
+    /// Has the kernel reclaim all that needs no swap.
+    pub fn reclaim_file(&self) -> io::Result<()> {
+        self.reclaim("0")
+    }
+
+    fn reclaim(&self, swappiness: &str) -> io::Result<()> {
+        let all = format!("1G swappiness={swappiness}");
+        match fs::write(self.path.join("memory.reclaim"), all) {
             // There is not so much of it.
             Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => Ok(()),
             other => other,

@@ -158,6 +158,11 @@ impl Shape<'_> {
         model::expected(&self.pages)
     }
 
+    /// How many entries of the first process are in its first batch.
+    pub fn first_batch(&self) -> usize {
+        model::batches(&self.pages[0]).next().map_or(0, |b| b.len())
+    }
+
     /// Pages that some process maps.
     pub fn mapped_pages(&self) -> usize {
         let mapped = |i: &usize| self.pages.iter().any(|p| p[*i].is_some());

@@ -64,18 +64,8 @@ pub fn compare<'f>(
     plans: &[Plan],
     make: &dyn Fn() -> Result<Shape<'f>, Stop>,
 ) -> Result<(), Stop> {
-    let mut all: Vec<(&str, Facts)> = Vec::new();
-    for plan in plans {
-        let name = plan.via.name();
-        checks.context(name);
-        all.push((name, run(checks, plan, make)?));
-    }
-    checks.context("");
-    for pair in all.windows(2) {
-        let [(a, x), (b, y)] = pair else { continue };
-        facts::agree(checks, (a, x), (b, y));
-    }
-    Ok(())
+    let ways: Vec<_> = plans.iter().map(|plan| (plan.via, *plan)).collect();
+    each(checks, &ways, &|checks, plan| run(checks, &plan, make))
 }
 
 /// Compares both paths of the module, with requests for the first byte of the folio.
@@ -97,13 +87,35 @@ pub fn each_path(
     checks: &mut Checks,
     run: &dyn Fn(&mut Checks, Path) -> Result<Facts, Stop>,
 ) -> Result<(), Stop> {
-    let mut all = Vec::new();
-    for path in Path::BOTH {
-        checks.context(path.to_string());
-        all.push(run(checks, path)?);
+    each(checks, &Path::BOTH.map(|p| (Via::Module(p), p)), run)
+}
+
+/// Does the same with live mode off and on, and compares what was seen. `run` switches it.
+pub fn each_mode(
+    checks: &mut Checks,
+    run: &dyn Fn(&mut Checks, Via) -> Result<Facts, Stop>,
+) -> Result<(), Stop> {
+    let done = each(checks, &[Via::Pageout, Via::Live].map(|v| (v, v)), run);
+    live::set(false)?;
+    done
+}
+
+/// Does the same in several ways, and compares what was seen of each with the next.
+fn each<W: Copy>(
+    checks: &mut Checks,
+    ways: &[(Via, W)],
+    run: &dyn Fn(&mut Checks, W) -> Result<Facts, Stop>,
+) -> Result<(), Stop> {
+    let mut all: Vec<(&str, Facts)> = Vec::new();
+    for (via, way) in ways {
+        checks.context(via.name());
+        all.push((via.name(), run(checks, *way)?));
     }
     checks.context("");
-    facts::agree(checks, ("kernel", &all[0]), ("batched", &all[1]));
+    for pair in all.windows(2) {
+        let [(a, x), (b, y)] = pair else { continue };
+        facts::agree(checks, (a, x), (b, y));
+    }
     Ok(())
 }
 
@@ -181,7 +193,8 @@ pub fn come_back_and_go(
     Ok(())
 }
 
-fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
+/// Unmaps the folio as planned; the answer is that of a request.
+pub fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
     let folio = &shape.folio;
     let subject = &shape.subjects[0];
     Ok(match plan.via {

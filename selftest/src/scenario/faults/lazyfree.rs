@@ -10,7 +10,7 @@ use crate::observe::{Snapshot, System};
 use crate::runner::Test;
 use crate::scenario::{course, lazyfree};
 use crate::shape::partial::Hole;
-use crate::shape::{bytes, Mapping, Page, Shape};
+use crate::shape::{bytes, Mapping, Shape};
 use crate::subject::Family;
 use crate::sys::errno_name;
 use crate::trigger::{self, Path, Request};
@@ -68,14 +68,12 @@ impl Parts {
     }
 
     fn make(self, family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
+        if self == Parts::Processes {
+            return lazyfree::forked(family, order, Mapping::Pte);
+        }
         let mut shape = lazyfree::clean(family, order, Mapping::Pte)?;
-        match self {
-            Parts::Whole => {}
-            Parts::Hole => shape.let_go(Hole::DontNeed, &Self::HOLE)?,
-            Parts::Processes => {
-                shape.subjects.push(shape.subjects[0].fork()?);
-                shape.pages = vec![vec![Some(Page::shared()); shape.folio.pages]; 2];
-            }
+        if self == Parts::Hole {
+            shape.let_go(Hole::DontNeed, &Self::HOLE)?;
         }
         Ok(shape)
     }

@@ -2,6 +2,7 @@
 
 //! Live mode: the kernel reclaims, and the module unmaps.
 
+mod lazyfree;
 mod passed;
 mod who;
 
@@ -9,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use super::course::{self, compare, Plan, Via};
+use super::course::{self, each_mode, Plan};
 use crate::cgroup::Cgroup;
 use crate::knobs;
 use crate::live::{self, Since, LIVE};
@@ -26,7 +27,7 @@ const ODD: [&[u8]; 15] = [
     b"1\n\n",
 ];
 
-/// The switch, every order by MADV_PAGEOUT, and shared folios by memory.reclaim.
+/// The switch, every order by MADV_PAGEOUT, shared folios by memory.reclaim, and lazily freed ones.
 pub fn tests() -> Vec<Test> {
     let mut tests = vec![
         Test::new("live: the file", the_file),
@@ -57,6 +58,7 @@ pub fn tests() -> Vec<Test> {
             })
         }));
     }
+    tests.extend(lazyfree::tests());
     tests.extend(who::tests());
     tests.extend(passed::tests());
     tests
@@ -137,16 +139,14 @@ fn add_pageout(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     );
     tests.push(Test::new(name, move |checks| {
         let family = Family::new(2)?;
-        let plans = [Via::Pageout, Via::Live].map(|via| Plan {
-            via,
-            reclaim: true,
-            offset: 0,
-        });
-        let compared = compare(checks, &plans, &|| {
-            shape::exclusive(&family, order, mapping)
-        });
-        live::set(false)?;
-        compared
+        each_mode(checks, &|checks, via| {
+            let plan = Plan {
+                via,
+                reclaim: true,
+                offset: 0,
+            };
+            course::run(checks, &plan, &|| shape::exclusive(&family, order, mapping))
+        })
     }));
 }
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A folio that must not be dropped: it was written to since, or somebody else uses it.
+
+use std::cell::RefCell;
+use std::io::Read;
+
+use super::Counts;
+use crate::live::Since;
+use crate::observe::{Snapshot, System};
+use crate::scenario::course::{self, Plan, Via};
+use crate::scenario::facts::{self, Facts};
+use crate::scenario::untouched;
+use crate::shape::Shape;
+use crate::subject::Family;
+use crate::sys;
+use crate::verdict::{Checks, Stop};
+
+fn plan(via: Via, reclaim: bool) -> Plan {
+    Plan {
+        via,
+        // The kernel's own reclaim always does.
+        reclaim: reclaim || !matches!(via, Via::Module(_)),
+        offset: 0,
+    }
+}
+
+/// A folio that was written to since: refused once, untouched, and then ordinary memory again.
+pub fn redirtied(
+    checks: &mut Checks,
+    via: Via,
+    make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop> {
+    let family = Family::new(2)?;
+    let refusal = RefCell::new((Checks::default(), Facts::new()));
+    let seen = course::run(checks, &plan(via, false), &|| {
+        let shape = make(&family)?;
+        let (checks, seen) = &mut *refusal.borrow_mut();
+        refuse_redirtied(checks, &shape, via, seen)?;
+        Ok(shape)
+    });
+    let (refusal, mut all) = refusal.into_inner();
+    checks.that(refusal.broken().is_empty(), || refusal.broken().join("\n"));
+    all.extend(seen?);
+    Ok(all)
+}
+
+fn refuse_redirtied(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    via: Via,
+    seen: &mut Facts,
+) -> Result<(), Stop> {
+    let (before, after) = refuse(checks, shape, via, "failed_redirtied", seen)?;
+    for (k, (was, now)) in before.processes.iter().zip(&after.processes).enumerate() {
+        untouched::check_entries(checks, &format!("process {k}"), was, now, &shape.folio);
+        untouched::check_counters(checks, &format!("process {k}"), was, now);
+    }
+    let backed = after
+        .frames
+        .iter()
+        .all(|(flags, _)| flags.has("swapbacked"));
+    checks.that(backed, || "the folio may still be dropped".into());
+    Ok(())
+}
+
+/// Has it unmapped in vain: what was seen before and after.
+fn refuse(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    via: Via,
+    reason: &'static str,
+    seen: &mut Facts,
+) -> Result<(Snapshot, Snapshot), Stop> {
+    let before = shape.look()?;
+    let since = Since::now()?;
+    let answer = course::unmap(shape, &plan(via, true))?;
+    let after = shape.look()?;
+    facts::note(seen, ("refused", true), &shape.folio, &before, &after);
+    if !matches!(via, Via::Module(_)) {
+        facts::note_frames(seen, "refused", &after);
+    }
+    if let Some(answer) = &answer {
+        let reclaimed = answer.report.number("reclaimed");
+        checks.eq("report reclaimed", reclaimed, Some(0));
+    }
+    // It stops at the first batch, which is put back.
+    let counts = Counts {
+        visits: 1,
+        batches: 1,
+        restored: shape.first_batch() as u64,
+        failure: Some(reason),
+        ..Counts::default()
+    };
+    counts.check(checks, via, answer.as_ref(), &since)?;
+    Ok((before, after))
+}
+
+/// A clean folio of which a pipe has a page: it may not be dropped until the pipe is empty.
+pub fn in_use(
+    checks: &mut Checks,
+    via: Via,
+    make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop> {
+    let (mut from, to) = sys::pipe()?;
+    let family = Family::new(1)?;
+    let origin = System::take()?;
+    let shape = make(&family)?;
+    let folio = shape.folio;
+    shape.subjects[0].splice(folio.address, 64, &to)?;
+    let mut seen = Facts::new();
+    let (before, after) = refuse(checks, &shape, via, "failed_extra_references", &mut seen)?;
+    untouched::check(checks, &folio, &before, &after);
+    course::read_back(checks, &shape)?;
+
+    from.read_exact(&mut [0; 64])?;
+    let since = Since::now()?;
+    let answer = course::unmap(&shape, &plan(via, true))?;
+    let dropped = shape.look()?;
+    Counts::dropped(folio.pages, 1).check(checks, via, answer.as_ref(), &since)?;
+    facts::note(&mut seen, ("dropped", false), &folio, &before, &dropped);
+    let left = dropped.processes[0].pages.iter();
+    checks.eq(
+        "entries left",
+        left.filter(|e| e.present() || e.swapped()).count(),
+        0,
+    );
+    course::let_go(checks, shape, &origin)?;
+    Ok(seen)
+}
