@@ -14,6 +14,9 @@ use crate::verdict::Stop;
 const DEBUGFS: &str = "/sys/kernel/debug";
 const MODULE: &str = "/sys/kernel/debug/anon_ttu";
 
+/// More failures than there will ever be.
+const PLENTY: u64 = 1_000_000_000;
+
 /// Why a kernel cannot.
 const NONE: &str = "this kernel injects no faults (no CONFIG_FAULT_INJECTION_DEBUG_FS)";
 
@@ -64,6 +67,18 @@ impl Fault {
     /// Has the call after `passes` others fail, and no other.
     pub fn once_after(&self, passes: u64) -> Result<(), Stop> {
         self.arm(passes, 1, 100)
+    }
+
+    /// Has all calls after `passes` others fail.
+    pub fn all_after(&self, passes: u64) -> Result<(), Stop> {
+        self.arm(passes, PLENTY as i64, 100)
+    }
+
+    /// How many calls have failed since [`Fault::all_after`].
+    pub fn failures(&self) -> Result<u64, Stop> {
+        let left = knobs::read(self.dir.join("times"))?;
+        let left: u64 = left.parse().map_err(std::io::Error::other)?;
+        Ok(PLENTY.saturating_sub(left))
     }
 
     /// Has no call fail any more; true if the one that [`Fault::once_after`] speaks of has failed.
@@ -169,9 +184,6 @@ impl Drop for Nth {
     }
 }
 
-/// More failures than there will ever be.
-const PLENTY: u64 = 1_000_000_000;
-
 /// Failures now and then, at each place that the kernel's own reclaim comes to in live mode.
 pub struct NowAndThen(Vec<Fault>);
 
@@ -197,12 +209,7 @@ impl NowAndThen {
     }
 
     /// How many calls have failed.
-    pub fn count(&self) -> io::Result<u64> {
-        let mut failed = 0;
-        for fault in &self.0 {
-            let left = knobs::read(fault.dir.join("times"))?;
-            failed += PLENTY - left.parse().unwrap_or(PLENTY);
-        }
-        Ok(failed)
+    pub fn count(&self) -> Result<u64, Stop> {
+        self.0.iter().map(Fault::failures).sum()
     }
 }

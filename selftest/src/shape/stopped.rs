@@ -60,18 +60,30 @@ pub fn visits(processes: &[Pages], reversed: bool) -> Vec<Visit> {
 
 /// Unmaps a folio, VMA by VMA; `by_pmd` says that an entry of the level above is split first.
 pub fn stopped(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Stopped {
-    unmap(processes, visits, by_pmd, at).seen
+    unmap(processes, visits, (by_pmd, false), at).seen
+}
+
+/// As [`stopped()`], if not only that call fails, but all of its kind from it on.
+pub fn stopped_from(processes: &[Pages], visits: &[Visit], at: At) -> Stopped {
+    unmap(processes, visits, (false, true), at).seen
 }
 
 /// How many calls of a kind unmapping all of a folio makes, if none fails.
 pub fn calls(processes: &[Pages], by_pmd: bool, kind: fn(u64) -> At) -> u64 {
-    let unmapped = unmap(processes, &visits(processes, false), by_pmd, kind(u64::MAX));
+    let visits = visits(processes, false);
+    let unmapped = unmap(processes, &visits, (by_pmd, false), kind(u64::MAX));
     u64::MAX - unmapped.passes
 }
 
-fn unmap(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Unmapping {
+fn unmap(
+    processes: &[Pages],
+    visits: &[Visit],
+    (by_pmd, forever): (bool, bool),
+    at: At,
+) -> Unmapping {
     let mut unmapping = Unmapping {
         at,
+        forever,
         passes: match at {
             At::Share(n) | At::SwapDup(n) | At::SwapCount(n) | At::Batch(n) | At::Walk(n) => n,
         },
@@ -94,6 +106,8 @@ fn unmap(processes: &[Pages], visits: &[Visit], by_pmd: bool, at: At) -> Unmappi
 
 struct Unmapping {
     at: At,
+    /// Whether all further calls fail, too.
+    forever: bool,
     /// Calls that still pass.
     passes: u64,
     seen: Stopped,
@@ -104,7 +118,7 @@ impl Unmapping {
     fn fails(&mut self, kind: At, calls: u64) -> bool {
         let meant = std::mem::discriminant(&kind) == std::mem::discriminant(&self.at);
         if !meant || self.seen.reached {
-            return false;
+            return meant && self.forever;
         }
         self.seen.reached = self.passes < calls;
         self.passes = self.passes.saturating_sub(calls);
@@ -188,6 +202,17 @@ mod tests {
         assert_eq!(seen.lost[0], [false; 4]);
         assert_eq!(seen.lost[1], [false, true, false, true]);
         assert_eq!(seen.restored, 0);
+    }
+
+    #[test]
+    fn walks_that_find_nothing_from_one_on_leave_the_rest() {
+        let all = alternating();
+        let seen = stopped_from(&all, &visits(&all, false), At::Walk(2));
+        assert_eq!(seen.lost[0], [true; 4]);
+        assert_eq!(seen.lost[1], [false, true, false, false]);
+        let all = alternating();
+        let seen = stopped_from(&all, &visits(&all, false), At::SwapCount(0));
+        assert_eq!(seen.taken.mappings, 6);
     }
 
     #[test]

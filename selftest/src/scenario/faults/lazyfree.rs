@@ -18,14 +18,14 @@ use crate::verdict::{Checks, Stop};
 
 /// What a batch is taken for: written to again, or in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Looks {
+pub(super) enum Looks {
     Dirty,
     InUse,
 }
 
 impl Looks {
     /// The folder of the failure, and the reason that is counted.
-    fn names(self) -> (&'static str, &'static str) {
+    pub(super) fn names(self) -> (&'static str, &'static str) {
         match self {
             Looks::Dirty => ("fail_lazyfree_dirty", "failed_redirtied"),
             Looks::InUse => ("fail_lazyfree_references", "failed_extra_references"),
@@ -35,7 +35,7 @@ impl Looks {
 
 /// What is mapped: one batch, or two.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Parts {
+pub(super) enum Parts {
     Whole,
     /// With pages that are gone between the batches.
     Hole,
@@ -44,13 +44,13 @@ enum Parts {
 }
 
 /// A batch: the process, and its pages.
-type Batch = (usize, Range<usize>);
+pub(super) type Batch = (usize, Range<usize>);
 
 impl Parts {
     /// Pages that are gone.
     const HOLE: Range<usize> = 4..8;
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Parts::Whole => "",
             Parts::Hole => " with a hole",
@@ -59,7 +59,7 @@ impl Parts {
     }
 
     /// The batches of a folio of so many pages, in the order in which they are taken.
-    fn batches(self, pages: usize) -> Vec<Batch> {
+    pub(super) fn batches(self, pages: usize) -> Vec<Batch> {
         match self {
             Parts::Whole => vec![(0, 0..pages)],
             Parts::Hole => vec![(0, 0..Self::HOLE.start), (0, Self::HOLE.end..pages)],
@@ -67,7 +67,17 @@ impl Parts {
         }
     }
 
-    fn make(self, family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
+    /// The same, in the order in which they were taken, of which `n` are dropped.
+    pub(super) fn batches_seen(self, pages: usize, n: usize, after: &Snapshot) -> Vec<Batch> {
+        let mut batches = self.batches(pages);
+        if self == Parts::Processes && n > 0 && !after.processes[1].pages[0].present() {
+            // The child was visited first.
+            batches.reverse();
+        }
+        batches
+    }
+
+    pub(super) fn make(self, family: &Family, order: u32) -> Result<Shape<'_>, Stop> {
         if self == Parts::Processes {
             return lazyfree::forked(family, order, Mapping::Pte);
         }
@@ -130,11 +140,7 @@ fn run(
     checks.eq("whether it failed", fault.disarm()?, true);
     let after = shape.look()?;
 
-    let mut batches = parts.batches(folio.pages);
-    if parts == Parts::Processes && n > 0 && !after.processes[1].pages[0].present() {
-        // The child was visited first.
-        batches.reverse();
-    }
+    let batches = parts.batches_seen(folio.pages, n, &after);
     let (dropped, kept) = batches.split_at(n);
     let unmapped = dropped.iter().map(|(_, pages)| pages.len() as u64).sum();
     let left = mappings - unmapped;
@@ -159,11 +165,9 @@ fn run(
         shape.pages[*k][pages.clone()].fill(None);
     }
     check_dropped(checks, &shape, dropped, (&before, &after));
-    let back = after.frames[0].0.has("swapbacked");
-    checks.eq("swapbacked", back, looks == Looks::Dirty);
-    course::read_back(checks, &shape)?;
+    check_kept(checks, looks, &shape, &after)?;
 
-    // Without the failure it goes: to swap if it was written to, else for good.
+    // Without the failure it goes.
     let answer = trigger::request(&again)?;
     checks.eq("errno of the rest", errno_name(answer.errno), "ok".into());
     checks.eq(
@@ -171,6 +175,31 @@ fn run(
         answer.report.number("unmapped"),
         Some(left),
     );
+    check_rest(checks, looks, &shape, left)?;
+    course::let_go(checks, shape, &origin)?;
+    Ok(())
+}
+
+/// What was kept may still be dropped only if it does not look dirty, and has its content.
+pub(super) fn check_kept(
+    checks: &mut Checks,
+    looks: Looks,
+    shape: &Shape<'_>,
+    after: &Snapshot,
+) -> Result<(), Stop> {
+    let back = after.frames[0].0.has("swapbacked");
+    checks.eq("swapbacked", back, looks == Looks::Dirty);
+    course::read_back(checks, shape)?;
+    Ok(())
+}
+
+/// Then it is gone from where it was left: to swap if it was written to, else for good.
+pub(super) fn check_rest(
+    checks: &mut Checks,
+    looks: Looks,
+    shape: &Shape<'_>,
+    left: u64,
+) -> Result<(), Stop> {
     let now = shape.look()?;
     let entries = now.processes.iter().flat_map(|p| &p.pages);
     let present = entries.clone().filter(|e| e.present()).count();
@@ -179,15 +208,14 @@ fn run(
     let want = if looks == Looks::Dirty { left } else { 0 };
     checks.eq("pages in swap", swapped, want);
     if looks == Looks::Dirty {
-        course::read_back(checks, &shape)?;
+        course::read_back(checks, shape)?;
     }
-    course::let_go(checks, shape, &origin)?;
     Ok(())
 }
 
 /// The entries of `dropped` are empty, all others are as they were, bit for bit, and what is
 /// counted fits.
-fn check_dropped(
+pub(super) fn check_dropped(
     checks: &mut Checks,
     shape: &Shape<'_>,
     dropped: &[Batch],

@@ -4,23 +4,22 @@
 
 use crate::observe::Snapshot;
 use crate::scenario::facts;
-use crate::shape::stopped::{self, At, Stopped};
+use crate::shape::stopped::{self, At, Stopped, Visit};
 use crate::shape::Shape;
 use crate::verdict::{Checks, Stop};
 
 /// What was expected, in that one of the orders in which processes can be visited that fits what
-/// they have lost; if both do, to the number of entries that were put back.
+/// they have lost; if both do, to the number of entries that were put back. `leaves` says what the
+/// failure has left of VMAs that are visited in an order.
 pub fn fitting(
     shape: &Shape<'_>,
-    (at, by_pmd): (At, bool),
+    at: At,
+    leaves: &dyn Fn(&[Visit]) -> Stopped,
     (before, after): (&Snapshot, &Snapshot),
     restored: Option<u64>,
 ) -> Result<Stopped, Stop> {
     let pages = &shape.pages;
-    let can = [false, true].map(|reversed| {
-        let visits = stopped::visits(pages, reversed);
-        stopped::stopped(pages, &visits, by_pmd, at)
-    });
+    let can = [false, true].map(|reversed| leaves(&stopped::visits(pages, reversed)));
     // What a device has is not present before.
     let lost = |k: usize| {
         let was = before.processes[k].pages.iter();

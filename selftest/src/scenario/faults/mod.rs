@@ -11,6 +11,7 @@ mod limit;
 mod live;
 mod loading;
 mod nth;
+mod place;
 mod pressure;
 mod refusals;
 mod sleeping;

@@ -8,52 +8,16 @@ use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
 use crate::scenario::course::{self, Plan, Via};
 use crate::scenario::faults::left;
+use crate::scenario::faults::place::{Place, PLACES};
 use crate::scenario::mixed::{Mask, MASKS};
 use crate::scenario::untouched;
 use crate::shape::device::device_exclusive;
-use crate::shape::stopped::{self, At, Stopped};
+use crate::shape::stopped::{self, At, Stopped, Visit};
 use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::errno_name;
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
-
-/// A place that fails: its name, what must be seen, and the reason that is counted.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) name: &'static str,
-    pub(super) at: fn(u64) -> At,
-    pub(super) reason: &'static str,
-}
-
-/// All of them.
-pub(super) const PLACES: [Place; 5] = [
-    Place {
-        name: "fail_share_anon_rmap",
-        at: At::Share,
-        reason: "failed_pinned",
-    },
-    Place {
-        name: "fail_swap_dup",
-        at: At::SwapDup,
-        reason: "failed_swap_count",
-    },
-    Place {
-        name: "fail_swap_count",
-        at: At::SwapCount,
-        reason: "failed_swap_count",
-    },
-    Place {
-        name: "fail_inconsistent",
-        at: At::Batch,
-        reason: "failed_still_mapped",
-    },
-    Place {
-        name: "fail_vma_walk",
-        at: At::Walk,
-        reason: "failed_still_mapped",
-    },
-];
 
 /// What comes after the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +86,7 @@ fn add(
     make: impl for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop> + Clone + 'static,
 ) {
     for place in PLACES {
-        let name = format!("faults: {}: {shape_name}", place.name);
+        let name = format!("faults: {}: {shape_name}", place.title());
         let make = make.clone();
         tests.push(Test::new(name, move |checks| {
             each_call(checks, &place, mapping == Mapping::Pmd, &make)
@@ -173,7 +137,6 @@ fn run(
     make: &Make,
 ) -> Result<bool, Stop> {
     let fault = Fault::of_module(place.name)?;
-    let by_page = Fault::of_module("fail_swap_count")?;
     let family = Family::new(4)?;
     let origin = System::take()?;
     let shape = make(&family)?;
@@ -181,17 +144,18 @@ fn run(
     whole::must_be_swapped(folio.order)?;
     let before = shape.look()?;
     let since = Since::now()?;
-    if let At::SwapDup(_) = (place.at)(n) {
-        by_page.arm(0, -1, 100)?;
-    }
+    let by_page = place.count_by_page()?;
     fault.once_after(n)?;
     let answer = trigger::request(&request(&shape, (0, 0)))?;
     let reached = fault.disarm()?;
-    by_page.disarm()?;
+    let counted = by_page.map(|fault| fault.failures()).transpose()?;
     let after = shape.look()?;
     let at = (place.at)(n);
     let rest = check(checks, &shape, (at, by_pmd), (&before, &after), &answer)?;
     checks.eq("whether it failed", reached, rest.reached);
+    if let Some(failures) = counted {
+        checks.eq("batches counted by page", failures, rest.taken.batches);
+    }
     let failed = u64::from(answer.errno != 0);
     since.check(checks, &[(place.reason, failed), ("failed", failed)])?;
     if !checks.broken().is_empty() {
@@ -239,7 +203,8 @@ fn check(
     answer: &Answer,
 ) -> Result<Stopped, Stop> {
     let restored = answer.report.number("restored");
-    let want = left::fitting(shape, (at, by_pmd), (before, after), restored)?;
+    let leaves = |visits: &[Visit]| stopped::stopped(&shape.pages, visits, by_pmd, at);
+    let want = left::fitting(shape, at, &leaves, (before, after), restored)?;
     left::check_counts(checks, shape, &want, after);
     for k in 0..shape.pages.len() {
         course::check_parts(checks, shape, k, &|i| want.lost[k][i], (before, after));

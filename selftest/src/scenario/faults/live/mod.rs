@@ -5,8 +5,11 @@
 //! The folio stays in the swap cache, and reclaim may come back to it. So that this finds no more
 //! than the first time, all calls fail from one on.
 
+mod lazyfree;
+
 use super::left;
-use super::stops::{size, Make, Place, PLACES};
+use super::place::{Place, PLACES};
+use super::stops::{size, Make};
 use crate::cgroup::Cgroup;
 use crate::faults::Fault;
 use crate::knobs;
@@ -15,13 +18,11 @@ use crate::observe::System;
 use crate::runner::Test;
 use crate::scenario::course;
 use crate::scenario::mixed::MASKS;
-use crate::shape::stopped::{self, At};
+use crate::shape::stopped::{self, At, Visit};
 use crate::shape::{self, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::verdict::{Checks, Stop};
 
-/// Places whose failure ends the walk over the VMAs.
-const ENDING: [&str; 3] = ["fail_share_anon_rmap", "fail_swap_dup", "fail_inconsistent"];
 /// How often reclaim may be asked to take a folio that nothing fails for.
 const TRIES: usize = 5;
 
@@ -34,7 +35,40 @@ enum Who {
     Cgroup,
 }
 
-/// A folio of one process, one that a child has in part, and one of three processes x place.
+impl Who {
+    /// Has it take the folio: what needs swap, or what does not.
+    fn reclaim(self, cgroup: &Cgroup, shape: &Shape<'_>, swap: bool) -> Result<(), Stop> {
+        let folio = &shape.folio;
+        match (self, swap) {
+            (Who::Pageout, _) => {
+                let subject = &shape.subjects[0];
+                subject.madvise(folio.address, folio.len(), libc::MADV_PAGEOUT)
+            }
+            (Who::Cgroup, true) => Ok(cgroup.reclaim_anon()?),
+            (Who::Cgroup, false) => Ok(cgroup.reclaim_file()?),
+        }
+    }
+
+    /// When nothing fails, has it take all that is left, which counts as in use now.
+    fn reclaim_rest(self, cgroup: &Cgroup, shape: &Shape<'_>, swap: bool) -> Result<bool, Stop> {
+        for _ in 0..TRIES {
+            if !is_mapped(shape)? {
+                return Ok(true);
+            }
+            self.reclaim(cgroup, shape, swap)?;
+        }
+        Ok(!is_mapped(shape)?)
+    }
+}
+
+fn is_mapped(shape: &Shape<'_>) -> Result<bool, Stop> {
+    let now = shape.look()?;
+    let mut pages = now.processes.iter().flat_map(|p| &p.pages);
+    Ok(pages.any(|e| e.present()))
+}
+
+/// A folio of one process, one that a child has in part, and one of three processes x place; and
+/// what may be dropped.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let name = format!("MADV_PAGEOUT, {}, exclusive", size(4));
@@ -50,6 +84,7 @@ pub fn tests() -> Vec<Test> {
     add(&mut tests, &name, Who::Cgroup, |f| {
         shape::forked(f, 4, Mapping::Pte, 3)
     });
+    tests.extend(lazyfree::tests());
     tests
 }
 
@@ -59,9 +94,8 @@ fn add(
     who: Who,
     make: impl for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop> + Clone + 'static,
 ) {
-    let places = PLACES.into_iter();
-    for place in places.filter(|place| ENDING.contains(&place.name)) {
-        let name = format!("faults: live: {}: {shape_name}", place.name);
+    for place in PLACES {
+        let name = format!("faults: live: {}: {shape_name}", place.title());
         let make = make.clone();
         tests.push(Test::new(name, move |checks| {
             some_calls(checks, &place, who, &make)
@@ -89,30 +123,31 @@ fn some_calls(checks: &mut Checks, place: &Place, who: Who, make: &Make) -> Resu
 
 fn run(checks: &mut Checks, place: &Place, n: u64, who: Who, make: &Make) -> Result<(), Stop> {
     let fault = Fault::of_module(place.name)?;
-    let by_page = Fault::of_module("fail_swap_count")?;
     let cgroup = Cgroup::enter()?;
     let family = Family::new(4)?;
     let origin = System::take()?;
     let mut shape = make(&family)?;
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
-    let reclaim = |shape: &Shape<'_>| match who {
-        Who::Pageout => shape.subjects[0].madvise(folio.address, folio.len(), libc::MADV_PAGEOUT),
-        Who::Cgroup => Ok(cgroup.reclaim_anon()?),
-    };
     let before = shape.look()?;
     live::set(true)?;
     let since = Since::now()?;
-    if let At::SwapDup(_) = (place.at)(n) {
-        by_page.arm(0, -1, 100)?;
-    }
-    fault.arm(n, -1, 100)?;
-    reclaim(&shape)?;
+    let by_page = place.count_by_page()?;
+    fault.all_after(n)?;
+    who.reclaim(&cgroup, &shape, true)?;
+    let failed = fault.failures()? > 0;
     fault.disarm()?;
-    by_page.disarm()?;
+    drop(by_page);
     let after = shape.look()?;
 
-    let want = left::fitting(&shape, ((place.at)(n), false), (&before, &after), None)?;
+    let at = (place.at)(n);
+    let leaves = |visits: &[Visit]| stopped::stopped_from(&shape.pages, visits, at);
+    let want = left::fitting(&shape, at, &leaves, (&before, &after), None)?;
+    checks.eq("whether it failed", failed, want.reached);
+    // Counted page by page, or at the end of a VMA, nothing is lost.
+    let stays = want.taken.mappings < shape.expected().mappings;
+    // Who finds no entry does not know that there is one.
+    let reason = stays && !matches!(at, At::Walk(_));
     left::check_counts(checks, &shape, &want, &after);
     for k in 0..shape.pages.len() {
         let (lost, seen) = (|i: usize| want.lost[k][i], (&before, &after));
@@ -126,11 +161,11 @@ fn run(checks: &mut Checks, place: &Place, n: u64, who: Who, make: &Make) -> Res
         &[
             ("unmapped", want.taken.mappings),
             ("runs", want.taken.runs),
-            ("live_folios", u64::from(!want.reached)),
+            ("live_folios", u64::from(!stays)),
         ],
     )?;
     for (key, least) in [
-        (place.reason, want.reached.into()),
+        (place.reason, reason.into()),
         ("batches", want.taken.batches),
         ("restored", want.restored),
     ] {
@@ -140,25 +175,13 @@ fn run(checks: &mut Checks, place: &Place, n: u64, who: Who, make: &Make) -> Res
         });
     }
     let cached = after.frames.iter().all(|(flags, _)| flags.has("swapcache"));
-    checks.eq("in the swap cache", cached, want.reached);
+    checks.eq("in the swap cache", cached, stays);
     if !checks.broken().is_empty() {
         return Err(Stop::Fail("not read back after that".into()));
     }
 
-    let is_left = |shape: &Shape<'_>| -> Result<bool, Stop> {
-        let now = shape.look()?;
-        Ok(now
-            .processes
-            .iter()
-            .any(|p| p.pages.iter().any(|e| e.present())))
-    };
-    for _ in 0..TRIES {
-        if is_left(&shape)? {
-            // It counts as in use now.
-            reclaim(&shape)?;
-        }
-    }
-    checks.eq("left when nothing fails", is_left(&shape)?, false);
+    let gone = who.reclaim_rest(&cgroup, &shape, true)?;
+    checks.eq("whether it goes when nothing fails", gone, true);
     let taken = ("unmapped", shape.expected().mappings);
     since.check(checks, &[taken, ("live_folios", 1)])?;
     live::set(false)?;
