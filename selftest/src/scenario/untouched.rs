@@ -17,6 +17,19 @@ pub fn check(checks: &mut Checks, folio: &Folio, before: &Snapshot, after: &Snap
         check_entries(checks, &format!("process {k}"), was, now, folio);
         check_counters(checks, &format!("process {k}"), was, now);
     }
+    check_frames(checks, before, after);
+    checks.eq(
+        "swap used after a refusal",
+        after.system.swap_used_kb,
+        before.system.swap_used_kb,
+    );
+    for event in ["pswpout", "thp_split_page"] {
+        checks.eq(event, after.system.moved(&before.system, event), 0);
+    }
+}
+
+/// Compares the page frames of a folio.
+pub fn check_frames(checks: &mut Checks, before: &Snapshot, after: &Snapshot) {
     for (i, (was, now)) in before.frames.iter().zip(&after.frames).enumerate() {
         let kept = |(flags, count): &(Flags, u64)| {
             let names = [
@@ -33,14 +46,6 @@ pub fn check(checks: &mut Checks, folio: &Folio, before: &Snapshot, after: &Snap
             let say = |(f, c): &(Flags, u64)| format!("{} x{c}", f.names());
             format!("page frame {i} was {}, is {}", say(was), say(now))
         });
-    }
-    checks.eq(
-        "swap used after a refusal",
-        after.system.swap_used_kb,
-        before.system.swap_used_kb,
-    );
-    for event in ["pswpout", "thp_split_page"] {
-        checks.eq(event, after.system.moved(&before.system, event), 0);
     }
 }
 

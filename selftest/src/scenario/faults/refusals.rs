@@ -4,7 +4,7 @@
 
 use crate::faults::Fault;
 use crate::live::Since;
-use crate::observe::{mthp, pagemap, System};
+use crate::observe::{mthp, Snapshot, System};
 use crate::runner::Test;
 use crate::scenario::{course, untouched};
 use crate::shape::{self, bytes, folio, whole, Folio, Mapping};
@@ -21,6 +21,16 @@ struct Place {
     errno: &'static str,
     reason: &'static str,
     both: bool,
+}
+
+impl Place {
+    /// The paths that come to it.
+    fn paths(&self) -> &'static [Path] {
+        match self.both {
+            true => &Path::BOTH,
+            false => &[Path::Batched],
+        }
+    }
 }
 
 const fn place(name: &'static str, errno: &'static str, reason: &'static str) -> Place {
@@ -53,12 +63,7 @@ pub fn tests() -> Vec<Test> {
             let size = bytes(1 << order) / 1024;
             let name = format!("faults-around: {}: {size} kB by {mapping:?}", place.name);
             tests.push(Test::new(name, move |checks| {
-                let paths = if place.both {
-                    &Path::BOTH[..]
-                } else {
-                    &[Path::Batched]
-                };
-                for path in paths {
+                for path in place.paths() {
                     checks.context(path.to_string());
                     alone(checks, &place, (order, mapping), *path)?;
                 }
@@ -67,9 +72,11 @@ pub fn tests() -> Vec<Test> {
         }
         let name = format!("faults-around: {}: three folios in a range", place.name);
         tests.push(Test::new(name, move |checks| {
-            for n in 0..3 {
-                checks.context(format!("folio {n}"));
-                in_range(checks, &place, n)?;
+            for path in place.paths() {
+                for n in 0..3 {
+                    checks.context(format!("{path}, folio {n}"));
+                    in_range(checks, &place, n, *path)?;
+                }
             }
             Ok(())
         }));
@@ -123,8 +130,13 @@ fn three(subject: &Subject<'_>) -> Result<Vec<Folio>, Stop> {
     (0..3).map(at).collect()
 }
 
+fn look(subject: &Subject<'_>, folio: &Folio) -> Result<Snapshot, Stop> {
+    let (span, frames) = ((folio.address, folio.len()), (folio.pfn, folio.pages));
+    Ok(Snapshot::take(&[subject.pid], &[span], Some(frames))?)
+}
+
 /// The place fails for folio `n` of the range.
-fn in_range(checks: &mut Checks, place: &Place, n: u64) -> Result<(), Stop> {
+fn in_range(checks: &mut Checks, place: &Place, n: u64, path: Path) -> Result<(), Stop> {
     let fault = Fault::of_module(place.name)?;
     let family = Family::new(1)?;
     let origin = System::take()?;
@@ -133,8 +145,10 @@ fn in_range(checks: &mut Checks, place: &Place, n: u64) -> Result<(), Stop> {
     whole::must_be_swapped(4)?;
     let range = Request {
         len: Some(folios[2].end() - folios[0].address),
-        ..Request::new(subject.pid, folios[0].address, Path::Batched)
+        ..Request::new(subject.pid, folios[0].address, path)
     };
+    let looks = || folios.iter().map(|folio| look(&subject, folio));
+    let before = looks().collect::<Result<Vec<_>, _>>()?;
     fault.once_after(n)?;
     let answer = trigger::request(&range)?;
     checks.eq("whether it failed", fault.disarm()?, true);
@@ -147,15 +161,24 @@ fn in_range(checks: &mut Checks, place: &Place, n: u64) -> Result<(), Stop> {
     };
     let errno = if stays.is_empty() { "ok" } else { place.errno };
     checks.eq("errno", errno_name(answer.errno), errno.into());
-    for (i, folio) in folios.iter().enumerate() {
-        let seen = pagemap::read(subject.pid, folio.address, folio.pages)?;
-        let swapped = seen.iter().filter(|e| e.swapped()).count();
-        let want = if stays.contains(&(i as u64)) {
-            0
-        } else {
-            folio.pages
-        };
-        checks.eq(&format!("pages of folio {i} in swap"), swapped, want);
+    let after = looks().collect::<Result<Vec<_>, _>>()?;
+    for (i, (was, now)) in before.iter().zip(&after).enumerate() {
+        if stays.contains(&(i as u64)) {
+            let (who, was_in, now_in) =
+                (format!("folio {i}"), &was.processes[0], &now.processes[0]);
+            untouched::check_entries(checks, &who, was_in, now_in, &folios[i]);
+            untouched::check_frames(checks, was, now);
+            continue;
+        }
+        let swapped = now.processes[0].pages.iter().filter(|e| e.swapped());
+        checks.eq(&format!("pages of folio {i} in swap"), swapped.count(), 16);
+        let mut frames = now.frames.iter();
+        let cached = frames.all(|(flags, count)| *count == 0 && flags.has("swapcache"));
+        checks.eq(
+            &format!("frames of folio {i} in the swap cache alone"),
+            cached,
+            true,
+        );
     }
     let gone = 3 - stays.len() as u64;
     let unmapped = answer.report.number("unmapped");
@@ -169,8 +192,9 @@ fn in_range(checks: &mut Checks, place: &Place, n: u64) -> Result<(), Stop> {
         let differs = subject.compare(folio.address, folio.len(), folio::SEED)?;
         checks.eq("content", differs, None);
     }
-    let first = folios[0];
     subject.exit()?;
-    course::check_gone(checks, (first.pfn, first.pages), &origin)?;
+    for folio in &folios {
+        course::check_gone(checks, (folio.pfn, folio.pages), &origin)?;
+    }
     Ok(())
 }
