@@ -2,10 +2,10 @@
 
 //! One failure after the other at all places that a call comes to, allocations of memory included.
 
-use std::fs;
+use std::{fs, io};
 
 use crate::faults::Nth;
-use crate::live;
+use crate::live::{self, Since, LIVE};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::scenario::course;
@@ -13,61 +13,79 @@ use crate::scenario::mixed::MASKS;
 use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys::{self, errno_name};
-use crate::trigger::{self, Path, Request, Trigger};
+use crate::trigger::{self, Path, Report, Request, Trigger};
 use crate::verdict::{Checks, Stop};
 
 /// More places than any call comes to.
 const MOST: u64 = 500;
-/// What a request may fail with when a place does.
-const ERRNOS: [i32; 6] = [
-    0,
-    libc::EBUSY,
-    libc::ENOMEM,
-    libc::ENOENT,
-    libc::EINTR,
-    libc::ENOSPC,
+/// What a request may fail with when a place does, and the reason that is then counted: on the way
+/// to the folio, for want of slots, and on the way back from a folio that is still mapped.
+const FAILURES: [(i32, &str); 8] = [
+    (libc::EINTR, "failed_interrupted"),
+    (libc::ENOENT, "failed_unmapped_address"),
+    (libc::EBUSY, "failed_not_on_lru"),
+    (libc::EBUSY, "failed_locked"),
+    (libc::ENOSPC, "failed_no_swap_space"),
+    (libc::EBUSY, "failed_still_mapped"),
+    (libc::EBUSY, "failed_pinned"),
+    (libc::EBUSY, "failed_swap_count"),
 ];
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Ask {
+    path: Path,
+    /// With the length of the folio.
+    range: bool,
+}
 
 type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 
 /// Requests for several folios, and the module's files.
 pub fn tests() -> Vec<Test> {
     let mut tests = vec![
-        Test::new("faults-around: the n-th of all: reading", reading),
+        Test::new("faults-around: the n-th of all: reading", |checks| {
+            reading(checks, &|| fs::read_to_string(trigger::STATS))?;
+            reading(checks, &|| fs::read_to_string(LIVE))
+        }),
+        Test::new("faults-around: the n-th of all: reading a report", report),
         Test::new("faults-around: the n-th of all: live", switching),
     ];
     let size = bytes(1 << 4) / 1024;
-    let mut add = |name: String, path, make: fn(&Family) -> Result<Shape<'_>, Stop>| {
-        let name = format!("faults-around: the n-th of all: {name}, path={path}");
-        tests.push(Test::new(name, move |checks| requests(checks, path, &make)));
+    let mut add = |name: &str, path, range, make: fn(&Family) -> Result<Shape<'_>, Stop>| {
+        let len = if range { "with LEN, " } else { "" };
+        let name = format!("faults-around: the n-th of all: {name}, {len}path={path}");
+        let ask = Ask { path, range };
+        tests.push(Test::new(name, move |checks| requests(checks, ask, &make)));
     };
+    let name = format!("{size} kB, every second page exclusive");
     for path in Path::BOTH {
-        add(
-            format!("{size} kB, every second page exclusive"),
-            path,
-            |f| {
+        for range in [false, true] {
+            add(&name, path, range, |f| {
                 let (_, mask) = MASKS[2];
                 shape::mixed(f, 4, &|i| mask(i, 16), WriteBits::Equal, &|_, _| Ok(()))
-            },
-        );
+            });
+        }
     }
-    add(format!("{size} kB in 2 processes"), Path::Batched, |f| {
+    let name = format!("{size} kB in 2 processes");
+    add(&name, Path::Batched, false, |f| {
         shape::forked(f, 4, Mapping::Pte, 2)
     });
     if mthp::orders().contains(&2) {
-        add(format!("{} kB", bytes(4) / 1024), Path::Batched, |f| {
+        let name = format!("{} kB", bytes(4) / 1024);
+        add(&name, Path::Batched, false, |f| {
             shape::exclusive(f, 2, Mapping::Pte)
         });
     }
     tests
 }
 
-fn requests(checks: &mut Checks, path: Path, make: &Make) -> Result<(), Stop> {
+fn requests(checks: &mut Checks, ask: Ask, make: &Make) -> Result<(), Stop> {
     let nth = Nth::new()?;
     let mut failed = 0;
     for n in 1..MOST {
         checks.context(format!("failure {n}"));
-        let (errno, reached) = one(checks, &nth, n, path, make)?;
+        let (errno, reached) = one(checks, &nth, n, ask, make)?;
         failed += u64::from(errno != 0);
         if !checks.broken().is_empty() {
             return Err(Stop::Fail("no further place is tried after that".into()));
@@ -81,13 +99,7 @@ fn requests(checks: &mut Checks, path: Path, make: &Make) -> Result<(), Stop> {
     Err(Stop::Fail("there is no end of places".into()))
 }
 
-fn one(
-    checks: &mut Checks,
-    nth: &Nth,
-    n: u64,
-    path: Path,
-    make: &Make,
-) -> Result<(i32, bool), Stop> {
+fn one(checks: &mut Checks, nth: &Nth, n: u64, ask: Ask, make: &Make) -> Result<(i32, bool), Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
     let shape = make(&family)?;
@@ -95,16 +107,20 @@ fn one(
     whole::must_be_swapped(folio.order)?;
     let before = shape.look()?;
     let trigger = Trigger::open()?;
-    let text = Request::new(shape.subjects[0].pid, folio.address, path).to_string();
+    let request = |pid, address| Request::new(pid, address, ask.path);
+    let text = Request {
+        len: ask.range.then_some(folio.len()),
+        ..request(shape.subjects[0].pid, folio.address)
+    }
+    .to_string();
+    let since = Since::now()?;
     let write = || nth.during(n, || trigger.write(text.as_bytes()));
     let (errno, reached) = sys::on_another_cpu(write)?;
     let errno = errno?;
     drop(trigger);
     let after = shape.look()?;
 
-    checks.that(ERRNOS.contains(&errno), || {
-        format!("errno {}", errno_name(errno))
-    });
+    check_errno(checks, errno, ask, &since)?;
     let mut left = None;
     for (k, process) in after.processes.iter().enumerate() {
         let lost = |i: usize| process.pages[i].swapped();
@@ -112,36 +128,86 @@ fn one(
         let present = process.pages.iter().position(|e| e.present());
         left = left.or(present.map(|i| (shape.subjects[k].pid, folio.page(i))));
     }
-    // Where the last page of some process is left, the request has failed.
-    checks.eq("whether all is unmapped", left.is_none(), errno == 0);
+    // Where the last page of some process is left, the request has failed; and if it is interrupted
+    // while it looks for more in a range.
+    let all = errno == 0 || ask.range && errno == libc::EINTR && left.is_none();
+    checks.eq("whether all is unmapped", left.is_none(), all);
     if let Some((pid, address)) = left {
-        let answer = trigger::request(&Request::new(pid, address, path))?;
+        let answer = trigger::request(&request(pid, address))?;
         checks.eq("errno of the rest", errno_name(answer.errno), "ok".into());
     }
     course::come_back_and_go(checks, shape, &origin)?;
     Ok((errno, reached))
 }
 
-/// Opening and reading a file fails cleanly or not at all.
-fn reading(checks: &mut Checks) -> Result<(), Stop> {
+/// A request for which there was no memory has not begun; one that was carried out has failed with
+/// the errno of the one reason that is counted, or has not failed at all.
+fn check_errno(checks: &mut Checks, errno: i32, ask: Ask, since: &Since) -> Result<(), Stop> {
+    let begun = u64::from(errno != libc::ENOMEM);
+    since.check(checks, &[("requests", begun)])?;
+    let mut counted = Vec::new();
+    for (errno, reason) in FAILURES {
+        if since.moved(reason)? > 0 {
+            counted.push((errno, reason));
+        }
+    }
+    let want = match errno {
+        0 | libc::ENOMEM => 0,
+        _ => 1,
+    };
+    checks.that(counted.len() == want, || {
+        format!("errno {}, counted {counted:?}", errno_name(errno))
+    });
+    for (of, reason) in counted {
+        checks.eq(reason, errno_name(errno), errno_name(of));
+        // The kernel's own path gives no reason, and in a range the folio is found at the next page.
+        let never = match (ask.path, reason) {
+            (Path::Kernel, "failed_pinned" | "failed_swap_count") => true,
+            (_, "failed_unmapped_address") => ask.range,
+            _ => false,
+        };
+        checks.that(!never, || format!("{reason} is counted"));
+    }
+    Ok(())
+}
+
+/// Opening and reading a file fails for want of memory, or says all.
+fn reading(checks: &mut Checks, read: &dyn Fn() -> io::Result<String>) -> Result<(), Stop> {
     let nth = Nth::new()?;
+    let whole = read()?;
+    let mut failed = 0;
     for n in 1..MOST {
-        let (text, reached) = nth.during(n, || fs::read_to_string(trigger::STATS))?;
+        let (text, reached) = nth.during(n, read)?;
         match text {
-            Ok(text) => {
-                let report = trigger::Report::parse(&text);
-                checks.that(report.number("requests").is_some(), || {
-                    format!("{n}: {text:?}")
-                });
+            Ok(text) => checks.eq(&format!("failure {n}"), &text, &whole),
+            Err(e) => {
+                failed += 1;
+                checks.eq("errno", e.raw_os_error(), Some(libc::ENOMEM));
             }
-            Err(e) => checks.eq("errno", e.raw_os_error(), Some(libc::ENOMEM)),
         }
         if !reached {
-            checks.that(n > 1, || "nothing could fail".into());
+            checks.that(failed > 0, || "nothing has failed".into());
             return Ok(());
         }
     }
     Err(Stop::Fail("there is no end of places".into()))
+}
+
+/// The report of a request, on the file that it was written to and on a fresh one; the same
+/// file says it when there is memory again.
+fn report(checks: &mut Checks) -> Result<(), Stop> {
+    let family = Family::new(1)?;
+    let shape = shape::exclusive(&family, 4, Mapping::Pte)?;
+    let trigger = Trigger::open()?;
+    let (pid, address) = (shape.subjects[0].pid, shape.folio.address);
+    trigger.request(&Request::new(pid, address, Path::Batched))?;
+    let asked = Report::parse(&trigger.read(4096)?);
+    checks.eq("report pid", asked.number("pid"), Some(pid as u64));
+    reading(checks, &|| trigger.read(4096))?;
+    reading(checks, &|| fs::read_to_string(trigger::UNMAP))?;
+    let fresh = Report::parse(&fs::read_to_string(trigger::UNMAP)?);
+    checks.eq("report on a fresh file", fresh, asked);
+    Ok(())
 }
 
 /// Live mode is on or off as the switch says, and can always be switched off.
