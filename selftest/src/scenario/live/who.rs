@@ -112,6 +112,8 @@ fn reclaimed(checks: &mut Checks, who: Who) -> Result<(), Stop> {
         }
         sleep(Duration::from_millis(100));
     }
+    // What goes out when live mode is off again, for kswapd goes on, the kernel unmaps.
+    let out = System::take()?.moved(&system, &swpout);
     drop(busy);
     live::set(false)?;
 
@@ -121,7 +123,6 @@ fn reclaimed(checks: &mut Checks, who: Who) -> Result<(), Stop> {
             format!("{event} has moved by {moved}")
         });
     }
-    let out = System::take()?.moved(&system, &swpout);
     checks.that(out > 0, || "no large folio went out".into());
     let (folios, taken) = (stats.moved("live_folios")?, stats.moved("live_taken")?);
     // What was unmapped and touched again before it was written is counted by live mode alone.
