@@ -126,7 +126,16 @@ pub fn run<'f>(
     make: &dyn Fn() -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
     let origin = System::take()?;
-    let mut shape = make()?;
+    run_on(checks, plan, make()?, &origin)
+}
+
+/// Runs the course once on a shape that was not there yet at `origin`.
+pub fn run_on(
+    checks: &mut Checks,
+    plan: &Plan,
+    mut shape: Shape<'_>,
+    origin: &System,
+) -> Result<Facts, Stop> {
     let folio = shape.folio;
     whole::must_be_swapped(folio.order)?;
     let mut seen = Facts::new();
@@ -173,8 +182,8 @@ pub fn run<'f>(
     check_written(checks, &shape, &back, &written, &faults);
     facts::note(&mut seen, ("written", false), &folio, &before, &written);
 
-    let gone = let_go(checks, shape, &origin)?;
-    facts::note_system(&mut seen, "gone", &origin, &gone);
+    let gone = let_go(checks, shape, origin)?;
+    facts::note_system(&mut seen, "gone", origin, &gone);
     Ok(seen)
 }
 

@@ -2,7 +2,6 @@
 
 //! A folio that must not be dropped: it was written to since, or somebody else uses it.
 
-use std::cell::RefCell;
 use std::io::Read;
 
 use super::Counts;
@@ -11,7 +10,7 @@ use crate::observe::{Snapshot, System};
 use crate::scenario::course::{self, Plan, Via};
 use crate::scenario::facts::{self, Facts};
 use crate::scenario::untouched;
-use crate::shape::Shape;
+use crate::shape::{whole, Shape};
 use crate::subject::Family;
 use crate::sys;
 use crate::verdict::{Checks, Stop};
@@ -25,24 +24,29 @@ fn plan(via: Via, reclaim: bool) -> Plan {
     }
 }
 
-/// A folio that was written to since: refused once, untouched, and then ordinary memory again.
+/// A folio that was written to since: refused once, untouched, and then ordinary memory again,
+/// which goes to swap if this kernel swaps such a folio whole.
 pub fn redirtied(
     checks: &mut Checks,
     via: Via,
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
     let family = Family::new(2)?;
-    let refusal = RefCell::new((Checks::default(), Facts::new()));
-    let seen = course::run(checks, &plan(via, false), &|| {
-        let shape = make(&family)?;
-        let (checks, seen) = &mut *refusal.borrow_mut();
-        refuse_redirtied(checks, &shape, via, seen)?;
-        Ok(shape)
-    });
-    let (refusal, mut all) = refusal.into_inner();
-    checks.that(refusal.broken().is_empty(), || refusal.broken().join("\n"));
-    all.extend(seen?);
-    Ok(all)
+    let origin = System::take()?;
+    let shape = make(&family)?;
+    let mut seen = Facts::new();
+    refuse_redirtied(checks, &shape, via, &mut seen)?;
+    if !checks.broken().is_empty() {
+        return Err(Stop::Fail("nothing more is done after that".into()));
+    }
+    if shape.folio.order > 0 && !whole::swapped()? {
+        course::read_back(checks, &shape)?;
+        course::write_all(checks, &shape)?;
+        course::let_go(checks, shape, &origin)?;
+        return Ok(seen);
+    }
+    seen.extend(course::run_on(checks, &plan(via, false), shape, &origin)?);
+    Ok(seen)
 }
 
 fn refuse_redirtied(
