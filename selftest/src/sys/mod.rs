@@ -22,7 +22,7 @@ pub use module::{delete_module, load_module};
 pub use pace::{patience, repeats};
 pub use process::{
     become_user, die_with_parent, exit_now, fork, give_way, have_no_capabilities, kill, own_group,
-    unshare, wait, wait_for_zombie, End,
+    thread_id, unshare, wait, wait_for_zombie, End,
 };
 pub use shared::Shared;
 pub use swap::{swapoff, swapoff_within, swapon};

@@ -102,6 +102,12 @@ pub fn unshare(flags: i32) -> io::Result<()> {
     cvt(i64::from(unsafe { libc::unshare(flags) })).map(drop)
 }
 
+/// The number of the calling thread.
+pub fn thread_id() -> i32 {
+    // SAFETY: `gettid()` has no preconditions.
+    unsafe { libc::gettid() }
+}
+
 /// Lets others run first.
 pub fn give_way() {
     // SAFETY: `sched_yield()` has no preconditions.

@@ -4,37 +4,22 @@
 
 mod lazyfree;
 mod passed;
+mod switch;
 mod who;
-
-use std::os::unix::fs::MetadataExt;
-use std::thread::{self, sleep};
-use std::time::Duration;
 
 use super::course::{self, each_mode, Plan};
 use crate::cgroup::Cgroup;
 use crate::knobs;
-use crate::live::{self, Since, LIVE};
+use crate::live::{self, Since};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
-use crate::sys::errno_name;
 use crate::verdict::{Checks, Stop};
-
-/// What the switch must not understand.
-const ODD: [&[u8]; 15] = [
-    b"", b"\n", b"2", b"2\n", b"-1", b"01", b"10", b"1 ", b" 1", b"1x", b"on", b"y", b"Y\n", b"\0",
-    b"1\n\n",
-];
 
 /// The switch, every order by MADV_PAGEOUT, shared folios by memory.reclaim, and lazily freed ones.
 pub fn tests() -> Vec<Test> {
-    let mut tests = vec![
-        Test::new("live: the file", the_file),
-        Test::new("live: neither 0 nor 1", neither),
-        Test::new("live: twice the same", twice),
-        Test::new("live: three at once, the last one wins", at_once),
-    ];
+    let mut tests = switch::tests();
     let pmd = mthp::pmd_order();
     for order in mthp::orders() {
         add_pageout(&mut tests, order, Mapping::Pte);
@@ -62,73 +47,6 @@ pub fn tests() -> Vec<Test> {
     tests.extend(who::tests());
     tests.extend(passed::tests());
     tests
-}
-
-fn the_file(checks: &mut Checks) -> Result<(), Stop> {
-    let meta = std::fs::metadata(LIVE)?;
-    checks.eq("mode", meta.mode() & 0o7777, 0o600);
-    checks.eq("owner", (meta.uid(), meta.gid()), (0, 0));
-    checks.eq("at first", live::read()?, "0\n".into());
-    for text in ["1", "0", "1\n", "0\n"] {
-        checks.eq(
-            &format!("errno of {text:?}"),
-            live::write(text.as_bytes())?,
-            0,
-        );
-        let digit = format!("{}\n", text.trim());
-        checks.eq(&format!("read after {text:?}"), live::read()?, digit);
-    }
-    Ok(())
-}
-
-fn neither(checks: &mut Checks) -> Result<(), Stop> {
-    for on in [false, true] {
-        live::set(on)?;
-        let was = live::read()?;
-        let long = vec![b'1'; 1 << 20];
-        for text in ODD.into_iter().chain([&long[..]]) {
-            let what: String = String::from_utf8_lossy(text).chars().take(8).collect();
-            let errno = live::write(text)?;
-            checks.eq(
-                &format!("errno of {what:?}"),
-                errno_name(errno),
-                errno_name(libc::EINVAL),
-            );
-            checks.eq(&format!("read after {what:?}"), live::read()?, was.clone());
-        }
-    }
-    live::set(false)
-}
-
-/// Switching to what it is already changes nothing, and one switch takes it back.
-fn twice(checks: &mut Checks) -> Result<(), Stop> {
-    for on in [true, true, false, false, true, false] {
-        live::set(on)?;
-        checks.eq("redirected", live::redirected()?, on);
-    }
-    Ok(())
-}
-
-/// To switch takes longer than the next one takes to come.
-fn at_once(checks: &mut Checks) -> Result<(), Stop> {
-    for round in 0..16u32 {
-        let wanted = [0, 1, 2].map(|k| (round >> k) & 1 != 0);
-        let errnos = thread::scope(|scope| {
-            let threads = wanted.map(|on| {
-                let text: &[u8] = if on { b"1" } else { b"0" };
-                let thread = scope.spawn(move || live::write(text));
-                sleep(Duration::from_millis(10));
-                thread
-            });
-            threads.map(|t| t.join().ok().and_then(Result::ok))
-        });
-        checks.context(format!("{wanted:?}"));
-        checks.eq("errnos", errnos, [Some(0); 3]);
-        let last = if wanted[2] { "1\n" } else { "0\n" };
-        checks.eq("read", live::read()?, last.into());
-        checks.eq("redirected", live::redirected()?, wanted[2]);
-    }
-    live::set(false)
 }
 
 /// A folio that the process gives up by MADV_PAGEOUT, live off and on, compared.
