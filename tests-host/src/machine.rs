@@ -60,6 +60,7 @@ impl Machine {
         let mut mm = Box::new(mm_struct {
             huge: vec![false; ptes.len() / HPAGE_PMD_NR],
             ptes,
+            has_listeners: space.has_listeners,
             ..Default::default()
         });
         mm.tlb.defer = space.defer;
@@ -221,7 +222,7 @@ impl Machine {
         for mm in &self.mms {
             prop_assert_eq!(mm.counters, mm.count(), "counters of an mm");
             prop_assert!(mm.locked.is_none(), "a page table stays locked");
-            prop_assert_eq!(mm.invalidations, 0, "an invalidation has no end");
+            prop_assert!(mm.invalidations.is_empty(), "an invalidation has no end");
             prop_assert!(mm.tlb.unflushed.is_empty(), "not flushed");
             for pte in &mm.ptes {
                 let table_is_huge = mm.huge.contains(&true);

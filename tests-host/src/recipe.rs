@@ -44,6 +44,8 @@ pub(crate) struct Space {
     pub(crate) contpte: Option<usize>,
     pub(crate) defer: bool,
     pub(crate) tlb_flush_batched: i32,
+    /// Whether secondary MMUs want to be told of changes.
+    pub(crate) has_listeners: bool,
 }
 
 /// All of it.
@@ -118,10 +120,11 @@ prop_compose! {
         contpte in blocks(),
         defer in any::<bool>(),
         tlb_flush_batched in prop_oneof![Just(0), Just((5 << 16) | 16383), Just((5 << 16) | 16384)],
+        has_listeners in any::<bool>(),
     ) -> Space {
         Space {
             place, cuts, vma_flags, rows, accessed, dirty, huge, contpte, defer,
-            tlb_flush_batched,
+            tlb_flush_batched, has_listeners,
         }
     }
 }

@@ -40,8 +40,10 @@ pub(crate) struct mm_struct {
     pub(crate) counters: [isize; 2],
     pub(crate) hiwater_rss: isize,
     pub(crate) on_mmlist: bool,
+    /// Whether secondary MMUs have the memory mapped as well, and want to be told.
+    pub(crate) has_listeners: bool,
     /// Invalidations that were announced, and not their end.
-    pub(crate) invalidations: u32,
+    pub(crate) invalidations: Vec<Range<usize>>,
     pub(crate) tlb: Tlb,
     /// Entries in a contpte block, if there are such.
     pub(crate) contpte: Option<usize>,

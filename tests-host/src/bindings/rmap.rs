@@ -141,11 +141,12 @@ pub(crate) unsafe fn page_vma_mapped_walk_restart(walk: *mut page_vma_mapped_wal
 
 pub(crate) unsafe fn split_huge_pmd_locked(
     vma: *mut vm_area_struct,
-    _address: usize,
+    address: usize,
     pmd: *mut bool,
     _freeze: bool,
 ) {
     let folio = &mut *(*vma).folio;
+    (*(*vma).vm_mm).check_announced(address);
     check!(*pmd && folio_mapped(folio), "no PMD to split");
     *pmd = false;
     folio.entire -= 1;

@@ -143,6 +143,7 @@ unsafe fn clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) -> pte_t {
     check_eq!(&raw const *mm_walked, mm.cast_const(), "another mm");
     let place = (*mm).place(ptep, 1);
     check_eq!(address, mm_struct::address_of(place), "another address");
+    mm_walked.check_announced(address);
     let old = std::mem::take(&mut (&mut (*mm).raw)[place]);
     check!(old.has(PRESENT), "an entry is cleared that is not there");
     folio.barrier = false;
@@ -153,6 +154,7 @@ unsafe fn clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) -> pte_t {
 pub(crate) unsafe fn pte_clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) {
     let place = (*mm).place(ptep, 1);
     check_eq!(address, mm_struct::address_of(place), "another address");
+    (*mm).check_announced(address);
     (&mut (*mm).raw)[place] = pte_t::default();
     walked().1.barrier = false;
 }

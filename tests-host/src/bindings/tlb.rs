@@ -118,9 +118,21 @@ pub(crate) struct mmu_notifier_range {
 
 pub(crate) unsafe fn might_sleep() {}
 
-/// Somebody always listens, so that each start and end is seen.
-pub(crate) unsafe fn mm_has_notifiers(_mm: *mut mm_struct) -> i32 {
-    1
+pub(crate) unsafe fn mm_has_notifiers(mm: *mut mm_struct) -> i32 {
+    (*mm).has_listeners.into()
+}
+
+impl mm_struct {
+    /// The entry for a page is cleared: secondary MMUs have to know by now that it may be.
+    pub(crate) fn check_announced(&self, address: usize) {
+        let covers =
+            |range: &Range<usize>| range.start <= address && address + PAGE_SIZE <= range.end;
+        check!(
+            !self.has_listeners || self.invalidations.iter().any(covers),
+            "{address:#x} changes, and secondary MMUs know of {:x?}",
+            self.invalidations
+        );
+    }
 }
 
 pub(crate) unsafe fn mmu_notifier_invalidate_range_start(range: *mut mmu_notifier_range) {
@@ -131,12 +143,13 @@ pub(crate) unsafe fn mmu_notifier_invalidate_range_start(range: *mut mmu_notifie
         (*range.mm).locked.is_none(),
         "sleeps under a page table lock"
     );
-    (*range.mm).invalidations += 1;
+    check!((*range.mm).has_listeners, "announced to nobody");
+    (*range.mm).invalidations.push(range.start..range.end);
 }
 
 pub(crate) unsafe fn mmu_notifier_invalidate_range_end(range: *mut mmu_notifier_range) {
     let mm = (*range).mm;
     check!((*mm).locked.is_none(), "sleeps under a page table lock");
-    check!((*mm).invalidations > 0, "an end without a start");
-    (*mm).invalidations -= 1;
+    let announced = (*mm).invalidations.pop();
+    check_eq!(announced, Some((*range).start..(*range).end), "another end");
 }
