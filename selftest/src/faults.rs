@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::knobs;
-use crate::verdict::Stop;
+use crate::verdict::{lacking, Stop};
 
 const DEBUGFS: &str = "/sys/kernel/debug";
 const MODULE: &str = "/sys/kernel/debug/anon_ttu";
@@ -26,13 +26,14 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A place in the module, by the name of its folder; a skip where the kernel injects no faults.
+    /// A place in the module, by the name of its folder. Fails as [`lacking`] does where the kernel
+    /// injects no faults.
     pub fn of_module(name: &str) -> Result<Self, Stop> {
         let dir = Path::new(MODULE).join(name);
         let fault = Fault { dir };
         match (fault.dir.exists(), possible()) {
             (true, _) => Ok(fault),
-            (false, false) => Err(Stop::Skip(NONE.into())),
+            (false, false) => Err(lacking(NONE)),
             (false, true) => Err(Stop::Fail(format!("there is no {}", fault.dir.display()))),
         }
     }
@@ -43,7 +44,7 @@ impl Fault {
             true => Ok(Fault {
                 dir: Path::new(DEBUGFS).join(name),
             }),
-            false => Err(Stop::Skip(NONE.into())),
+            false => Err(lacking(NONE)),
         }
     }
 

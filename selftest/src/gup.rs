@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use crate::ioctl;
 use crate::subject::Subject;
 use crate::sys::page_size;
-use crate::verdict::Stop;
+use crate::verdict::{lacking, Stop};
 
 const FILE: &str = "/sys/kernel/debug/gup_test";
 
@@ -33,11 +33,12 @@ pub struct Gup {
 }
 
 impl Gup {
-    /// To be made before the subjects, who then share it; a skip where the kernel has none.
+    /// To be made before the subjects, who then share it. Fails as [`lacking`] does where the kernel has
+    /// none.
     pub fn new() -> Result<Self, Stop> {
         let file = OpenOptions::new().read(true).write(true).open(FILE);
         file.map(|file| Gup { file })
-            .map_err(|e| Stop::Skip(format!("no CONFIG_GUP_TEST in this kernel: {FILE}: {e}")))
+            .map_err(|e| lacking(format!("no CONFIG_GUP_TEST in this kernel: {FILE}: {e}")))
     }
 
     /// Lets `subject` pin memory of its own.

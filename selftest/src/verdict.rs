@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a test stops before its end.
 #[derive(Debug)]
@@ -17,6 +18,23 @@ pub enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Stop::Fail(error.to_string())
+    }
+}
+
+/// Whether the kernel is one that was built to have all that [`lacking`] is about.
+static ALL_THERE: AtomicBool = AtomicBool::new(false);
+
+/// From now on, here and in what is forked later, [`lacking`] is a failure.
+pub fn must_all_be_there() {
+    ALL_THERE.store(true, Ordering::Relaxed);
+}
+
+/// Why a test stops in a kernel without one of its own test drivers, or without fault injection: a
+/// skip, unless [`must_all_be_there`] was called.
+pub fn lacking(what: impl Into<String>) -> Stop {
+    match ALL_THERE.load(Ordering::Relaxed) {
+        true => Stop::Fail(what.into()),
+        false => Stop::Skip(what.into()),
     }
 }
 

@@ -5,14 +5,15 @@
 //! `selftest` runs all groups, `selftest GROUP...` runs those, `selftest --list` prints their
 //! names, and the options of qemu/run that their guests need, `selftest --scenarios` what they are
 //! about. `quick` is a selection from all groups. With `--first-failure` in front, nothing runs
-//! after a test that failed. Exits with 0 if nothing failed.
+//! after a test that failed; with `--all-there`, a test fails, and is not skipped, for which the
+//! kernel lacks a test driver or fault injection. Exits with 0 if nothing failed.
 
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anon_ttu_selftest::scenario::{quick, titles::TITLES, GROUPS};
-use anon_ttu_selftest::{runner, trigger};
+use anon_ttu_selftest::{runner, trigger, verdict};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
@@ -28,8 +29,15 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let first_failure = args.first().is_some_and(|a| a == "--first-failure");
-    args.drain(..usize::from(first_failure));
+    let mut option = |name: &str| {
+        let given = args.first().is_some_and(|a| a == name);
+        args.drain(..usize::from(given));
+        given
+    };
+    if option("--all-there") {
+        verdict::must_all_be_there();
+    }
+    let first_failure = option("--first-failure");
     let known = |a: &str| a == "quick" || GROUPS.iter().any(|g| g.name == a);
     if let Some(odd) = args.iter().find(|a| !known(a)) {
         eprintln!("selftest: no group {odd}; --list prints them, and there is quick");

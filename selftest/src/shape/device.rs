@@ -9,7 +9,7 @@ use std::process::Command;
 use super::{exclusive, Mapping, Shape};
 use crate::ioctl;
 use crate::subject::{Family, Subject};
-use crate::verdict::Stop;
+use crate::verdict::{lacking, Stop};
 
 const DEVICE: &str = "/dev/hmm_dmirror0";
 
@@ -48,8 +48,8 @@ fn load() -> Result<(), Stop> {
     if !Path::new(DEVICE).exists() {
         let loaded = Command::new("modprobe").arg("test_hmm").output();
         if !loaded.is_ok_and(|done| done.status.success()) || !Path::new(DEVICE).exists() {
-            return Err(Stop::Skip(
-                "no module test_hmm for this kernel (CONFIG_TEST_HMM)".into(),
+            return Err(lacking(
+                "no module test_hmm for this kernel (CONFIG_TEST_HMM)",
             ));
         }
     }
