@@ -13,6 +13,7 @@ pub mod damon;
 pub mod demo;
 pub mod faults;
 pub mod gup;
+pub mod hmm;
 pub mod hostile;
 pub mod ioctl;
 pub mod iouring;

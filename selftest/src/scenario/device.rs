@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Folios of which a device has some pages for itself.
+//! Folios of which a device has some pages for itself, or has entries as well.
 
 use super::course::{self, each_path, Plan, Via};
 use super::facts::{self, Facts};
+use super::listening;
 use super::untouched;
 use crate::observe::{mthp, System};
 use crate::runner::Test;
@@ -23,7 +24,8 @@ const MASKS: [(&str, Mask); 4] = [
     ("three in the middle", |i, n| i.abs_diff(n / 2) < 2),
 ];
 
-/// Every mask on folios of 16 pages and of PMD size; a page that only the device has.
+/// Every mask on folios of 16 pages and of PMD size; a page that only the device has; pages that it
+/// has read.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for order in [4, mthp::pmd_order()] {
@@ -44,6 +46,7 @@ pub fn tests() -> Vec<Test> {
             only_the_device(checks, *path)
         })
     }));
+    tests.extend(listening::tests());
     tests
 }
 

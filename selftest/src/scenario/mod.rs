@@ -14,6 +14,7 @@ pub mod gup;
 pub mod hostile;
 pub mod hwpoison;
 pub mod lazyfree;
+mod listening;
 pub mod live;
 pub mod memcg;
 pub mod mixed;

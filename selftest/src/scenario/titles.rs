@@ -14,7 +14,7 @@ pub const TITLES: [(&str, &[&str]); 16] = [
         "mlocked, soft-dirty, uffd-wp, MTE tags, hwpoison",
         &["mlock", "softdirty", "uffd", "mte", "hwpoison"],
     ),
-    ("device-exclusive entries", &["device"]),
+    ("device-exclusive entries, devices that listen", &["device"]),
     ("no ordinary anonymous memory", &["refused"]),
     (
         "swap: none, full, off in between, memcg limits",

@@ -202,7 +202,9 @@ pub fn come_back_and_go(
     Ok(())
 }
 
-/// Unmaps the folio as planned; the answer is that of a request.
+/// Has the folio unmapped as `plan` says; the answer is that of a request.
+///
+/// Live mode is as `plan` wants it afterwards, and otherwise as it was.
 pub fn unmap(shape: &Shape<'_>, plan: &Plan) -> Result<Option<Answer>, Stop> {
     let folio = &shape.folio;
     let subject = &shape.subjects[0];
