@@ -15,6 +15,7 @@ use crate::{
         },
     },
     sys::{
+        fault,
         folio::{
             Folio,
             FolioRef,
@@ -201,7 +202,7 @@ fn isolate_and_unmap(
 
 /// Checks what only the folio lock makes certain.
 fn check_locked(folio: &LockedFolio<'_>) -> Result<(), Reason> {
-    if !is_ordinary_anon(folio) {
+    if !is_ordinary_anon(folio) || fault::FOLIO_CHANGED.should_fail() {
         // It was merged by KSM since it was looked up.
         return Err(Reason::Unsupported);
     }
@@ -213,7 +214,7 @@ fn check_locked(folio: &LockedFolio<'_>) -> Result<(), Reason> {
     if folio.is_mlocked() || folio.is_unevictable() {
         return Err(Reason::Mlocked);
     }
-    if folio.is_writeback() {
+    if folio.is_writeback() || fault::FOLIO_WRITEBACK.should_fail() {
         return Err(Reason::Writeback);
     }
     Ok(())

@@ -50,6 +50,10 @@ faults! {
     FOLIO_ISOLATE = c"fail_folio_isolate";
     /// Somebody else has locked the folio.
     FOLIO_TRYLOCK = c"fail_folio_trylock";
+    /// The folio was merged by KSM since it was looked up.
+    FOLIO_CHANGED = c"fail_folio_changed";
+    /// The folio is being written to its swap device.
+    FOLIO_WRITEBACK = c"fail_folio_writeback";
     /// There is no swap space for the folio.
     ALLOC_SWAP = c"fail_alloc_swap";
     /// The folio has lost its anon_vma, so that no VMA is visited.

@@ -16,6 +16,31 @@ use crate::{
 };
 use proptest::prelude::*;
 
+/// What may happen to a folio after it was looked up and before it is locked.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Merged,
+    Mlocked,
+    Writeback,
+}
+
+impl Event {
+    fn happen(self, machine: &mut Machine) {
+        let folio = &mut *machine.folio;
+        match self {
+            Event::Merged => folio.merged = true,
+            Event::Mlocked => folio.mlocked = true,
+            Event::Writeback => folio.writeback = true,
+        }
+    }
+}
+
+fn event() -> impl Strategy<Value = Option<Event>> {
+    use Event::*;
+    let any = prop::sample::select(vec![Merged, Mlocked, Writeback]);
+    prop::option::weighted(0.2, any)
+}
+
 /// A folio to which no swap entry refers yet.
 fn on_list() -> impl Strategy<Value = Recipe> {
     recipe().prop_map(|mut recipe| {
@@ -31,11 +56,12 @@ fn a_folio_is_unmapped_or_its_swap_slots_are_given_back() {
         any::<bool>(),
         prop::bool::weighted(0.8),
         any::<prop::sample::Index>(),
+        event(),
     );
     holds(
         15_000,
         (on_list(), options),
-        |(recipe, (reclaim, space, index))| {
+        |(recipe, (reclaim, space, index, event))| {
             let mut machine = Machine::new(&recipe);
             machine.put_on_list(space);
             machine.check_balance()?;
@@ -44,11 +70,14 @@ fn a_folio_is_unmapped_or_its_swap_slots_are_given_back() {
                 return Ok(());
             }
             let address = addresses[index.index(addresses.len())];
-            let before = machine.plain();
 
             let mm = MmUser::of_pid(1).unwrap();
             let found = target::folio_at(&mm, address + 123);
             prop_assert!(found.is_ok(), "no folio is found");
+            if let Some(event) = event {
+                event.happen(&mut machine);
+            }
+            let before = machine.plain();
             let request = Request {
                 pid: 1,
                 address,
@@ -81,10 +110,13 @@ fn a_folio_is_unmapped_or_its_swap_slots_are_given_back() {
                     "swap slots are left over"
                 );
             }
-            let refusal = match recipe.hwpoison {
-                true => Some(Reason::Hwpoison),
-                false if recipe.swapbacked && !space => Some(Reason::NoSwapSpace),
-                false => None,
+            let refusal = match event {
+                Some(Event::Merged) => Some(Reason::Unsupported),
+                _ if recipe.hwpoison => Some(Reason::Hwpoison),
+                Some(Event::Mlocked) => Some(Reason::Mlocked),
+                Some(Event::Writeback) => Some(Reason::Writeback),
+                None if recipe.swapbacked && !space => Some(Reason::NoSwapSpace),
+                None => None,
             };
             if refusal.is_some() {
                 prop_assert_eq!(outcome.failure, refusal);

@@ -73,6 +73,9 @@ pub(crate) struct folio {
     pub(crate) dirty: bool,
     pub(crate) hwpoison: bool,
     pub(crate) mlocked: bool,
+    /// KSM has merged its page with others.
+    pub(crate) merged: bool,
+    pub(crate) writeback: bool,
     pub(crate) freed: bool,
     /// A walk for it also finds entries of other folios.
     pub(crate) astray: bool,
@@ -126,6 +129,8 @@ impl folio {
             dirty: false,
             hwpoison: false,
             mlocked: false,
+            merged: false,
+            writeback: false,
             freed: false,
             astray: false,
             pinned_from: None,
@@ -175,6 +180,8 @@ flags! {
     folio_contain_hwpoisoned_page = hwpoison,
     folio_test_mlocked = mlocked,
     folio_test_unevictable = mlocked,
+    folio_test_ksm = merged,
+    folio_test_writeback = writeback,
 }
 
 pub(crate) unsafe fn folio_test_anon(_folio: *const folio) -> bool {
@@ -190,11 +197,9 @@ macro_rules! never {
 }
 
 never! {
-    folio_test_ksm
     folio_test_hugetlb
     folio_is_zone_device
     is_zero_folio
-    folio_test_writeback
 }
 
 unsafe fn pages<'a>(folio: *const folio) -> &'a [page] {

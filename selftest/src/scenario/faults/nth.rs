@@ -20,11 +20,13 @@ use crate::verdict::{Checks, Stop};
 const MOST: u64 = 500;
 /// What a request may fail with when a place does, and the reason that is then counted: on the way
 /// to the folio, for want of slots, and on the way back from a folio that is still mapped.
-const FAILURES: [(i32, &str); 8] = [
+const FAILURES: [(i32, &str); 10] = [
     (libc::EINTR, "failed_interrupted"),
     (libc::ENOENT, "failed_unmapped_address"),
     (libc::EBUSY, "failed_not_on_lru"),
     (libc::EBUSY, "failed_locked"),
+    (libc::EOPNOTSUPP, "failed_unsupported"),
+    (libc::EBUSY, "failed_writeback"),
     (libc::ENOSPC, "failed_no_swap_space"),
     (libc::EBUSY, "failed_still_mapped"),
     (libc::EBUSY, "failed_pinned"),

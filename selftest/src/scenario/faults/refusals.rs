@@ -42,11 +42,13 @@ const fn place(name: &'static str, errno: &'static str, reason: &'static str) ->
     }
 }
 
-const PLACES: [Place; 6] = [
+const PLACES: [Place; 8] = [
     place("fail_mmap_lock", "EINTR", "failed_interrupted"),
     place("fail_folio_walk", "ENOENT", "failed_unmapped_address"),
     place("fail_folio_isolate", "EBUSY", "failed_not_on_lru"),
     place("fail_folio_trylock", "EBUSY", "failed_locked"),
+    place("fail_folio_changed", "EOPNOTSUPP", "failed_unsupported"),
+    place("fail_folio_writeback", "EBUSY", "failed_writeback"),
     place("fail_alloc_swap", "ENOSPC", "failed_no_swap_space"),
     Place {
         both: false,
