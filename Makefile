@@ -68,7 +68,7 @@ rust-analyzer: ## rust-project.json for editors (ARCH=)
 fmt: ## format the Rust code as the kernel does
 	@scripts/lint fmt
 
-lint: ## rustfmt, clippy, checkpatch and shellcheck; all must be silent
+lint: ## rustfmt, clippy, checkpatch, shellcheck; and mutants/ has to apply
 	@scripts/lint
 
 clean: ## remove what was built here; toolchain and kernels stay
