@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::knobs;
 use crate::verdict::{lacking, Stop};
 
+mod now_and_then;
+
+pub use now_and_then::NowAndThen;
+
 const DEBUGFS: &str = "/sys/kernel/debug";
 const MODULE: &str = "/sys/kernel/debug/anon_ttu";
 
@@ -182,35 +186,5 @@ impl Nth {
 impl Drop for Nth {
     fn drop(&mut self) {
         let _ = self.file.write_all_at(b"0", 0);
-    }
-}
-
-/// Failures now and then, at each place that the kernel's own reclaim comes to in live mode.
-pub struct NowAndThen(Vec<Fault>);
-
-impl NowAndThen {
-    /// From now on.
-    pub fn new() -> Result<Self, Stop> {
-        // One in so many calls is looked at, and fails with a probability of so many percent.
-        // Of what is asked once a page, large folios see much.
-        let places = [
-            ("fail_share_anon_rmap", 1, 5),
-            ("fail_vma_walk", 1, 2),
-            ("fail_swap_count", 50, 2),
-            ("fail_swap_dup", 5, 2),
-        ];
-        let mut faults = Vec::new();
-        for (name, interval, percent) in places {
-            let fault = Fault::of_module(name)?;
-            fault.arm(0, PLENTY as i64, percent)?;
-            fault.set("interval", interval)?;
-            faults.push(fault);
-        }
-        Ok(NowAndThen(faults))
-    }
-
-    /// How many calls have failed.
-    pub fn count(&self) -> Result<u64, Stop> {
-        self.0.iter().map(Fault::failures).sum()
     }
 }

@@ -17,6 +17,8 @@ pub struct Arena {
     base: *mut u64,
     /// A page holds words that follow from its tag; one that was never written holds zeroes.
     tags: Vec<u64>,
+    /// The kernel may have dropped the page, and then it is zero.
+    droppable: Vec<bool>,
     next: u64,
 }
 
@@ -28,6 +30,7 @@ impl Arena {
         Ok(Arena {
             base,
             tags: vec![0; len / page_size()],
+            droppable: vec![false; len / page_size()],
             next: owner << 48,
         })
     }
@@ -59,6 +62,7 @@ impl Arena {
             self.next += 1;
             let tag = self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             self.tags[i] = tag;
+            self.droppable[i] = false;
             let page = self.span(&(i..i + 1)).0 as *mut u64;
             for k in 0..page_size() / 8 {
                 // SAFETY: The page is in the mapping, which is this thread's alone.
@@ -68,32 +72,53 @@ impl Arena {
     }
 
     /// Compares each of the pages with what it must hold.
-    pub fn check(&self, pages: Range<usize>, tally: &Tally) {
+    pub fn check(&mut self, pages: Range<usize>, tally: &Tally) {
         for i in pages {
-            let tag = self.tags[i];
-            let page = self.span(&(i..i + 1)).0 as *const u64;
-            let mut wrong = 0;
-            for k in 0..page_size() / 8 {
-                let want = if tag == 0 { 0 } else { word(tag, k) };
-                // SAFETY: The page is in the mapping, which nobody writes to meanwhile. Volatile:
-                // the compiler must not know what was written there.
-                let found = unsafe { ptr::read_volatile(page.add(k)) };
-                wrong += u64::from(found != want);
-            }
+            let found = self.look(i);
             tally.checked.add(page_size() as u64);
-            if wrong != 0 {
-                tally.lost.add(wrong * 8);
-                // SAFETY: As above.
-                let first = unsafe { ptr::read_volatile(page) };
-                eprintln!("page {page:p}: {wrong} words are wrong; the first is {first:#x}");
+            let dropped = self.droppable[i] && found.wrong != 0 && found.not_zero == 0;
+            if dropped {
+                // For good: what it held does not come back.
+                (self.tags[i], self.droppable[i]) = (0, false);
+                tally.dropped.add(1);
+            } else if found.wrong != 0 {
+                tally.lost.add(found.wrong * 8);
+                let (page, Found { wrong, first, .. }) = (self.span(&(i..i + 1)).0, found);
+                eprintln!("page {page:#x}: {wrong} words are wrong; the first is {first:#x}");
             }
         }
+    }
+
+    fn look(&self, i: usize) -> Found {
+        let tag = self.tags[i];
+        let page = self.span(&(i..i + 1)).0 as *const u64;
+        let mut found = Found::default();
+        for k in 0..page_size() / 8 {
+            let want = if tag == 0 { 0 } else { word(tag, k) };
+            // SAFETY: The page is in the mapping, which nobody writes to meanwhile. Volatile:
+            // the compiler must not know what was written there.
+            let is = unsafe { ptr::read_volatile(page.add(k)) };
+            found.wrong += u64::from(is != want);
+            found.not_zero += u64::from(is != 0);
+            if k == 0 {
+                found.first = is;
+            }
+        }
+        found
     }
 
     /// Gives the pages back; they are zero from then on.
     pub fn discard(&mut self, pages: Range<usize>) -> io::Result<()> {
         self.advise(&pages, libc::MADV_DONTNEED)?;
-        self.tags[pages].fill(0);
+        self.tags[pages.clone()].fill(0);
+        self.droppable[pages].fill(false);
+        Ok(())
+    }
+
+    /// Lets the kernel drop the pages, as long as nobody writes to them.
+    pub fn free(&mut self, pages: Range<usize>) -> io::Result<()> {
+        self.advise(&pages, libc::MADV_FREE)?;
+        self.droppable[pages].fill(true);
         Ok(())
     }
 
@@ -108,6 +133,14 @@ impl Arena {
         let (address, len) = self.span(pages);
         sys::protect(address, len, write)
     }
+}
+
+/// The words of a page.
+#[derive(Default)]
+struct Found {
+    wrong: u64,
+    not_zero: u64,
+    first: u64,
 }
 
 /// Word `k` of a page.

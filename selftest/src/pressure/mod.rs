@@ -44,6 +44,8 @@ pub struct Plan {
     pub threads: u64,
     /// Whether live mode must take calls meanwhile.
     pub live: bool,
+    /// Whether the processes also make requests of their own memory.
+    pub requests: bool,
 }
 
 impl Default for Plan {
@@ -55,6 +57,7 @@ impl Default for Plan {
             processes: 2,
             threads: 2,
             live: false,
+            requests: false,
         }
     }
 }
@@ -159,7 +162,7 @@ pub fn run(
         match sys::fork()? {
             None => {
                 sys::large_folios(true);
-                worker::run(number, plan.threads, each, tally)
+                worker::run(number, plan, each, tally)
             }
             Some(pid) => pids.push(pid),
         }
@@ -201,7 +204,7 @@ pub fn run(
     }
     let switched = toggle.as_ref().map_or(String::new(), |t| format!("{t}, "));
     say(format!("{switched}{}", done(tally, &before)?));
-    check_nothing_lost(checks, tally);
+    check_nothing_lost(checks, plan, tally);
     check_nothing_stays(checks, &memcg, &before, say)?;
     check_large_folios(checks, &before, say)?;
     if plan.live {
@@ -230,10 +233,13 @@ fn reap(pids: &mut Vec<i32>) -> io::Result<Option<End>> {
 fn done(tally: &Tally, before: &Idle) -> io::Result<String> {
     let now = System::take()?;
     Ok(format!(
-        "{} MiB compared, {} bytes lost, {} forks, {} MiB in swap, {} large folios swapped out",
+        "{} MiB compared, {} bytes lost, {} forks, {} requests, {} pages dropped, {} MiB in swap, \
+         {} large folios swapped out",
         tally.checked.get() >> 20,
         tally.lost.get(),
         tally.forks.get(),
+        tally.requests.get(),
+        tally.dropped.get(),
         now.swap_used_kb >> 10,
         large_folios_out(&now, &before.system)
             .iter()
@@ -242,10 +248,12 @@ fn done(tally: &Tally, before: &Idle) -> io::Result<String> {
     ))
 }
 
-fn check_nothing_lost(checks: &mut Checks, tally: &Tally) {
+fn check_nothing_lost(checks: &mut Checks, plan: &Plan, tally: &Tally) {
     checks.eq("bytes lost", tally.lost.get(), 0);
     checks.that(tally.checked.get() > 0, || "nothing was compared".into());
     checks.that(tally.forks.get() > 0, || "nothing was forked".into());
+    let asked = !plan.requests || tally.requests.get() > 0;
+    checks.that(asked, || "nothing was asked for".into());
 }
 
 /// All memory and swap must be as before; some is given back a moment after the processes' end.

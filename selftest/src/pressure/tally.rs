@@ -15,6 +15,10 @@ pub struct Tally {
     pub lost: Count,
     /// Children that looked at their copy of the memory, changed it, and ended well.
     pub forks: Count,
+    /// Requests that were answered, well or not.
+    pub requests: Count,
+    /// Pages that the kernel had dropped, as it was allowed to.
+    pub dropped: Count,
     /// Not 0: end.
     pub stop: Count,
 }

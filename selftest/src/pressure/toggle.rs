@@ -42,6 +42,11 @@ impl Toggle {
         self.reload
     }
 
+    /// Whether it takes the module out.
+    pub fn reloads(&self) -> bool {
+        self.reload
+    }
+
     /// Switches once; false if it has been enough.
     pub fn step(&mut self, checks: &mut Checks) -> Result<bool, Stop> {
         if self.switched == self.times {

@@ -45,8 +45,7 @@ fn run(checks: &mut Checks) -> Result<(), Stop> {
     live::set(false)?;
     said.into_iter().for_each(|line| checks.note(line));
     ended?;
-    let count = faults.count()?;
-    checks.note(format!("{count} failures were injected"));
+    checks.note(faults.count()?.to_string());
     for (key, before) in keys.into_iter().zip(before) {
         let (before, now) = (before?, number(key)?);
         checks.note(format!("{key}: {}", now - before));
