@@ -9,6 +9,7 @@ use super::plan::Plan;
 use super::{draw, test};
 use crate::ktap::Outcome;
 use crate::runner::Session;
+use crate::subject::compared;
 
 /// How often it says how far it is.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -42,6 +43,20 @@ impl Totals {
         }
     }
 
+    fn begin() -> Self {
+        if let Err(e) = compared::begin() {
+            println!("# bytes are not counted: {e}");
+        }
+        Totals::default()
+    }
+
+    /// The last word, which is of the totals alone.
+    fn end(self) -> Self {
+        println!("plans: {} KiB compared", compared::bytes() >> 10);
+        self.say("");
+        self
+    }
+
     fn say(&self, word: &str) {
         println!(
             "{word}{} passed, {} failed, {} skipped",
@@ -53,10 +68,9 @@ impl Totals {
 
 /// Judges one plan.
 pub fn one(plan: Plan) -> Totals {
-    let mut totals = Totals::default();
+    let mut totals = Totals::begin();
     totals.judge(&Session::begin(), "PLAN", plan);
-    totals.say("");
-    totals
+    totals.end()
 }
 
 /// Judges the plans of `seed` and those that follow, at least one.
@@ -64,7 +78,7 @@ pub fn many(seed: u64, limit: Duration) -> Totals {
     let session = Session::begin();
     let begun = Instant::now();
     let mut said = begun;
-    let mut totals = Totals::default();
+    let mut totals = Totals::begin();
     for seed in seed.. {
         totals.judge(&session, &format!("seed {seed}"), draw::plan(seed));
         if begun.elapsed() >= limit {
@@ -75,6 +89,5 @@ pub fn many(seed: u64, limit: Duration) -> Totals {
             totals.say(&format!("seed {seed}, {} s: ", begun.elapsed().as_secs()));
         }
     }
-    totals.say("");
-    totals
+    totals.end()
 }

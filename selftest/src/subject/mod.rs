@@ -8,6 +8,7 @@
 //! another subject forked.
 
 mod calls;
+pub mod compared;
 mod message;
 mod serve;
 mod tags;
@@ -203,6 +204,7 @@ impl<'f> Subject<'f> {
         origin: u64,
     ) -> Result<Option<u64>, Stop> {
         let reply = self.call(Op::Compare, [address, len, seed, origin, 0, 0, 0])?;
+        compared::add(len);
         Ok((reply.value != 0).then_some(reply.value))
     }
 
