@@ -170,7 +170,7 @@ pub fn run(
 
     let start = Instant::now();
     let in_time = || start.elapsed().as_secs() < plan.seconds;
-    let mut said = start;
+    let mut progress = Progress::new();
     let mut died = None;
     while died.is_none() {
         let more = match &mut toggle {
@@ -180,9 +180,7 @@ pub fn run(
         if !more {
             break;
         }
-        // Seldom when it takes long.
-        if said.elapsed() >= Duration::from_secs(5).max(start.elapsed() / 20) {
-            said = Instant::now();
+        if progress.due() {
             let seconds = start.elapsed().as_secs();
             let switched = toggle.as_ref().map_or(String::new(), |t| format!("{t}, "));
             say(format!("{seconds} s: {switched}{}", done(tally, &before)?));
@@ -193,6 +191,9 @@ pub fn run(
     tally.stop.add(1);
     let stopped = Instant::now();
     while !pids.is_empty() && died.is_none() && stopped.elapsed() < PATIENCE {
+        if progress.due() {
+            say(format!("stopping: {}", done(tally, &before)?));
+        }
         sleep(Duration::from_millis(50));
         died = reap(&mut pids)?;
     }
@@ -214,6 +215,30 @@ pub fn run(
         checks.that(taken > Some(0), || "live mode took no call".into());
     }
     Ok(())
+}
+
+/// When it is time to say how far things are: every few seconds, and seldom when it takes long.
+struct Progress {
+    begun: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let now = Instant::now();
+        Progress {
+            begun: now,
+            said: now,
+        }
+    }
+
+    fn due(&mut self) -> bool {
+        let due = self.said.elapsed() >= Duration::from_secs(5).max(self.begun.elapsed() / 20);
+        if due {
+            self.said = Instant::now();
+        }
+        due
+    }
 }
 
 /// Waits for those that have ended; says how if not well.
