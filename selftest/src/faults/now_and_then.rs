@@ -14,12 +14,14 @@ const PLENTY: u64 = 1_000_000_000;
 
 /// How often each place fails: one in so many calls is looked at, and fails with a probability of
 /// so many percent. Large folios see much of what is asked once a page.
-const PLACES: [(&str, i64, i64); 13] = [
+const PLACES: [(&str, i64, i64); 15] = [
     // Only requests come here.
     ("fail_mmap_lock", 1, 5),
-    ("fail_folio_walk", 5, 5),
+    ("fail_folio_walk", 20, 5),
     ("fail_folio_isolate", 1, 5),
     ("fail_folio_trylock", 1, 5),
+    ("fail_folio_changed", 1, 5),
+    ("fail_folio_writeback", 1, 5),
     ("fail_alloc_swap", 1, 5),
     // Live reclaim comes here as well.
     ("fail_rmap_walk", 1, 2),
@@ -27,8 +29,8 @@ const PLACES: [(&str, i64, i64); 13] = [
     ("fail_share_anon_rmap", 1, 5),
     ("fail_swap_count", 50, 2),
     ("fail_swap_dup", 5, 2),
-    ("fail_lazyfree_dirty", 1, 5),
-    ("fail_lazyfree_references", 1, 5),
+    ("fail_lazyfree_dirty", 1, 20),
+    ("fail_lazyfree_references", 1, 20),
     ("fail_inconsistent", 1, 1),
 ];
 
