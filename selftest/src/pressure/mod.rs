@@ -3,12 +3,12 @@
 //! Reclaim under pressure: processes whose threads keep several times the memory that their
 //! control group may use, in folios of all sizes, and know what every byte of it must be.
 
+mod idle;
 mod memory;
 mod tally;
 mod toggle;
 mod worker;
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::thread::sleep;
@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::Cgroup;
 use crate::knobs;
-use crate::observe::{meminfo, mthp, swaps, System};
+use crate::observe::{mthp, swaps, System};
 use crate::sys::{self, End};
 use crate::trigger;
 use crate::verdict::{Checks, Stop};
+use idle::{check_nothing_stays, Idle};
 use memory::UNIT;
 use tally::Tally;
 pub use toggle::Toggle;
@@ -27,8 +28,6 @@ pub use toggle::Toggle;
 const MIB: usize = 1 << 20;
 /// How long the processes may take to look at all their memory once more, and to end.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Of this much the kernel may make other use: slab, per-CPU lists, page tables of others.
-const SLACK_KB: u64 = 8 << 10;
 
 /// How much of what.
 pub struct Plan {
@@ -59,48 +58,6 @@ impl Default for Plan {
             live: false,
             requests: false,
         }
-    }
-}
-
-/// What is free and what is in use when no test runs.
-struct Idle {
-    free_kb: u64,
-    anon_kb: u64,
-    system: System,
-}
-
-impl Idle {
-    fn look() -> io::Result<Self> {
-        // Also drains the LRU lists of all CPUs.
-        knobs::write("/proc/sys/vm/drop_caches", "3")?;
-        let [free_kb, anon_kb] = meminfo::read(["MemFree", "AnonPages"])?;
-        Ok(Idle {
-            free_kb,
-            anon_kb,
-            system: System::take()?,
-        })
-    }
-
-    /// Nothing is in use that was not.
-    fn like(&self, before: &Self) -> bool {
-        self.system.swap_used_kb == before.system.swap_used_kb
-            && self.anon_kb <= before.anon_kb + SLACK_KB / 8
-            && self.free_kb + SLACK_KB >= before.free_kb
-    }
-}
-
-impl fmt::Display for Idle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Idle {
-            free_kb,
-            anon_kb,
-            system,
-        } = self;
-        let swap_kb = system.swap_used_kb;
-        write!(
-            f,
-            "{free_kb} kB free, {anon_kb} kB anonymous, {swap_kb} kB in swap"
-        )
     }
 }
 
@@ -279,59 +236,6 @@ fn check_nothing_lost(checks: &mut Checks, plan: &Plan, tally: &Tally) {
     checks.that(tally.forks.get() > 0, || "nothing was forked".into());
     let asked = !plan.requests || tally.requests.get() > 0;
     checks.that(asked, || "nothing was asked for".into());
-}
-
-/// All memory and swap must be as before; some is given back a moment after the processes' end.
-fn check_nothing_stays(
-    checks: &mut Checks,
-    memcg: &Cgroup,
-    before: &Idle,
-    say: &mut dyn FnMut(String),
-) -> Result<(), Stop> {
-    let mut now = Idle::look()?;
-    for _ in 0..50 {
-        if now.like(before) && memcg.number("memory.swap.current")? == 0 {
-            break;
-        }
-        sleep(Duration::from_millis(100));
-        now = Idle::look()?;
-    }
-    let left_kb = now
-        .system
-        .swap_used_kb
-        .saturating_sub(before.system.swap_used_kb);
-    if left_kb > 0 {
-        // A folio that was locked when its last user went stays in the swap cache until reclaim comes
-        // by. Swapoff frees it; for slots without a folio and without a user it would never end.
-        let [cached_kb] = meminfo::read(["SwapCached"])?;
-        say(format!(
-            "{left_kb} kB in swap, {cached_kb} kB in the swap cache"
-        ));
-        checks.that(cached_kb >= left_kb, || {
-            format!("{left_kb} kB in swap, of which the swap cache has {cached_kb} kB")
-        });
-        knobs::empty_swap()?;
-        now = Idle::look()?;
-    }
-    checks.eq(
-        "swap in use, kB",
-        now.system.swap_used_kb,
-        before.system.swap_used_kb,
-    );
-    checks.eq("swap of the group", memcg.number("memory.swap.current")?, 0);
-    checks.eq(
-        "kills for lack of memory",
-        memcg.value("memory.events", "oom_kill")?,
-        0,
-    );
-    checks.that(now.like(before), || {
-        format!("memory does not come back: {before}, now {now}")
-    });
-    for kb in mthp::sizes() {
-        let name = format!("{kb}kB/nr_anon");
-        checks.eq(&name, now.system.moved(&before.system, &name), 0);
-    }
-    Ok(())
 }
 
 /// Without large folios that went to swap whole, the test was about nothing.
