@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
+use crate::sys::page_size;
+
 /// The counters that only the tests themselves move in an otherwise idle guest.
 pub const WATCHED: [&str; 19] = [
     "pswpin",
@@ -48,4 +50,11 @@ pub fn summed(name: &str) -> io::Result<i64> {
         .lines()
         .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or("").parse().map_err(io::Error::other)
+}
+
+/// How many KiB of what is in swap the swap cache has as well. In /proc/meminfo that lacks what the
+/// CPUs have not handed in.
+pub fn swap_cached_kb() -> io::Result<u64> {
+    let pages = summed("nr_swapcached")?;
+    Ok(pages.max(0) as u64 * (page_size() / 1024) as u64)
 }

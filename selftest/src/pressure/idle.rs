@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::cgroup::Cgroup;
 use crate::knobs;
-use crate::observe::{meminfo, mthp, System};
+use crate::observe::{meminfo, mthp, vmstat, System};
 use crate::verdict::{Checks, Stop};
 
 /// Of this much the kernel may make other use: slab, per-CPU lists, page tables of others.
@@ -104,7 +104,7 @@ pub fn check_nothing_stays(
     if left_kb > 0 {
         // A folio that was locked when its last user went stays in the swap cache until reclaim comes
         // by. Swapoff frees it; for slots without a folio and without a user it would never end.
-        let [cached_kb] = meminfo::read(["SwapCached"])?;
+        let cached_kb = vmstat::swap_cached_kb()?;
         say(format!(
             "{left_kb} kB in swap, {cached_kb} kB in the swap cache"
         ));

@@ -12,7 +12,7 @@ use crate::knobs;
 use crate::observe::pagemap::Entry;
 use crate::observe::smaps::{self, Vma};
 use crate::observe::{mthp, vmstat, Snapshot, System};
-use crate::scenario::course::check_gone;
+use crate::scenario::course::{check_gone, empty_swap_cache};
 use crate::scenario::facts::{self, Facts};
 use crate::shape::folio::drain_lists;
 use crate::shape::{bytes, whole};
@@ -103,11 +103,13 @@ impl<'a> Run<'a> {
         self.let_go(checks, &mut scene)?;
 
         scene.shape.exit()?;
+        let cached_kb = empty_swap_cache(&origin)?;
         let gone = check_gone(checks, (folio.pfn, folio.pages), &origin)?;
         let left = vmstat::summed("nr_mlock")? - locked;
         checks.eq("nr_mlock in the end", left, 0);
         let mut seen = Facts::new();
         facts::note_system(&mut seen, "gone", &origin, &gone);
+        seen.insert("gone: kB in the swap cache".into(), cached_kb.to_string());
         self.tell(checks, seen)
     }
 

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::knobs;
-use crate::observe::{kpage, System};
+use crate::observe::{kpage, vmstat, System};
 use crate::shape::Shape;
 use crate::verdict::{Checks, Stop};
 
@@ -15,6 +15,30 @@ pub fn let_go(checks: &mut Checks, shape: Shape<'_>, origin: &System) -> Result<
     let folio = shape.folio;
     shape.exit()?;
     check_gone(checks, (folio.pfn, folio.pages), origin)
+}
+
+/// Empties swap if, when the processes are gone, what is in use of it is in the swap cache alone, and
+/// says how many KiB those were.
+///
+/// There the kernel itself leaves, until reclaim comes by, the first page of a folio that MADV_FREE
+/// splits while it is in the swap cache and its first pages are not mapped.
+pub fn empty_swap_cache(origin: &System) -> Result<u64, Stop> {
+    let in_use = || System::take().map(|s| s.swap_used_kb.saturating_sub(origin.swap_used_kb));
+    let mut left_kb = in_use()?;
+    for attempt in 1..10 {
+        match (left_kb, attempt) {
+            (0, _) => return Ok(0),
+            (_, 2) => knobs::write("/proc/sys/vm/drop_caches", "1")?,
+            _ => sleep(Duration::from_millis(20)),
+        }
+        left_kb = in_use()?;
+    }
+    let cached_kb = vmstat::swap_cached_kb()?;
+    if left_kb == 0 || cached_kb < left_kb {
+        return Ok(0);
+    }
+    knobs::empty_swap()?;
+    Ok(left_kb)
 }
 
 /// When the processes are gone, all must be as it was before they came.
