@@ -26,12 +26,12 @@ use tally::Tally;
 pub use toggle::Toggle;
 
 const MIB: usize = 1 << 20;
-/// How long the processes may take to look at all their memory once more, and to end.
+/// How long the processes may take to get all their memory, and to look at it once more and end.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How much of what.
 pub struct Plan {
-    /// How long, unless something is switched on and off.
+    /// How long, from when all have their memory, unless something is switched on and off.
     pub seconds: u64,
     /// The limit of the control group.
     pub limit: usize,
@@ -125,11 +125,22 @@ pub fn run(
         }
     }
 
-    let start = Instant::now();
-    let in_time = || start.elapsed().as_secs() < plan.seconds;
+    // On a busy host it takes long until all memory is there; the time is for what comes then.
+    let mut start = Instant::now();
+    let mut filled = false;
     let mut progress = Progress::new();
     let mut died = None;
     while died.is_none() {
+        if !filled && tally.ready.get() == plan.processes * plan.threads {
+            start = Instant::now();
+            filled = true;
+        }
+        let limit = if filled {
+            Duration::from_secs(plan.seconds)
+        } else {
+            PATIENCE
+        };
+        let in_time = || start.elapsed() < limit;
         let more = match &mut toggle {
             Some(toggle) => toggle.step(checks)? && (toggle.ends() || in_time()),
             None => in_time(),

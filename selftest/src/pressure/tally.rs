@@ -9,6 +9,8 @@ use crate::count::{self, Count, Counters};
 /// What all workers have done, and whether they shall end.
 #[repr(C)]
 pub struct Tally {
+    /// Threads that have all their memory.
+    pub ready: Count,
     /// Bytes compared with what they must be.
     pub checked: Count,
     /// Bytes that were something else.

@@ -61,6 +61,7 @@ fn work(owner: u64, requests: bool, len: usize, tally: &Tally) -> io::Result<()>
         thread::sleep(PAUSE);
         arena.write(unit);
     }
+    tally.ready.add(1);
     while tally.stop.get() == 0 {
         thread::sleep(PAUSE);
         let part = some_part(&mut random, arena.pages());
