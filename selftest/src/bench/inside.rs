@@ -55,11 +55,7 @@ fn fill(cell: &Cell, repeats: usize) -> bool {
 }
 
 fn plan(path: Path) -> Plan {
-    Plan {
-        via: Via::Module(path),
-        reclaim: false,
-        offset: 0,
-    }
+    Plan::new(Via::Module(path), false)
 }
 
 /// Unmaps such a folio as the tests do.

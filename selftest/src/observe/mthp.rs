@@ -91,20 +91,23 @@ pub fn open() {
 
 /// The sum over all sizes of one of the watched counters.
 pub fn sum(name: &str) -> io::Result<u64> {
-    let all = read()?;
-    let of_name = |(key, _): &(&String, &u64)| key.split_once('/').is_some_and(|k| k.1 == name);
-    Ok(all.iter().filter(of_name).map(|(_, value)| value).sum())
+    let files = FILES.get_or_init(files).iter();
+    let of_name = files.filter(|(key, _)| key.split_once('/').is_some_and(|k| k.1 == name));
+    of_name.map(|(_, file)| value(file)).sum()
 }
 
 /// Reads the watched counters of all sizes, as `64kB/swpout`.
 pub fn read() -> io::Result<BTreeMap<String, u64>> {
     let mut all = BTreeMap::new();
     for (name, file) in FILES.get_or_init(files) {
-        let mut text = [0; 32];
-        let n = file.read_at(&mut text, 0)?;
-        let text = String::from_utf8_lossy(&text[..n]);
-        let value = text.trim().parse().map_err(io::Error::other)?;
-        all.insert(name.clone(), value);
+        all.insert(name.clone(), value(file)?);
     }
     Ok(all)
+}
+
+fn value(file: &File) -> io::Result<u64> {
+    let mut text = [0; 32];
+    let n = file.read_at(&mut text, 0)?;
+    let text = String::from_utf8_lossy(&text[..n]);
+    text.trim().parse().map_err(io::Error::other)
 }

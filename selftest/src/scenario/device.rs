@@ -57,11 +57,7 @@ fn run(checks: &mut Checks, order: u32, mask: Mask, path: Path) -> Result<Facts,
     let shape = device_exclusive(&family, order, &|i| mask(i, pages))?;
     whole::must_be_swapped(order)?;
     let folio = shape.folio;
-    let plan = Plan {
-        via: Via::Module(path),
-        reclaim: false,
-        offset: 0,
-    };
+    let plan = Plan::new(Via::Module(path), false);
     let mut seen = Facts::new();
     let before = shape.look()?;
     let request = Request::new(shape.subjects[0].pid, folio.address, path);

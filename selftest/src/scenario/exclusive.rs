@@ -21,12 +21,7 @@ pub fn tests() -> Vec<Test> {
             add_both(&mut tests, GROUP, (order, Mapping::Pmd));
         }
     }
-    for (order, mapping) in [
-        (0, Mapping::Pte),
-        (4, Mapping::Pte),
-        (pmd, Mapping::Pte),
-        (pmd, Mapping::Pmd),
-    ] {
+    for (order, mapping) in shape::few_sizes() {
         let len = bytes(1 << order);
         for (place, offset) in [("first", 0), ("last", len - 1)] {
             let shape = (order, mapping);

@@ -10,7 +10,7 @@ use super::pinned::{self, Pins};
 use crate::gup::{Gup, How};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, Shape, WriteBits};
 use crate::subject::Family;
 use crate::verdict::{Checks, Stop};
 
@@ -18,15 +18,9 @@ use crate::verdict::{Checks, Stop};
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let offered = mthp::orders();
-    let pmd = mthp::pmd_order();
     let each_way = [(true, true), (true, false), (false, true), (false, false)];
     let each_way = each_way.map(|(write, fast)| How { write, fast });
-    for (order, mapping) in [
-        (0, Mapping::Pte),
-        (4, Mapping::Pte),
-        (pmd, Mapping::Pte),
-        (pmd, Mapping::Pmd),
-    ] {
+    for (order, mapping) in shape::few_sizes() {
         for how in each_way {
             if !offered.contains(&order) {
                 continue;

@@ -57,12 +57,7 @@ fn is_told(checks: &mut Checks, (order, mapping): (u32, Mapping), via: Via) -> R
     read(checks, &device, &folio, ("once more", SEED, 0))?;
 
     let since = Since::now()?;
-    let plan = Plan {
-        via,
-        reclaim: true,
-        offset: 0,
-    };
-    course::unmap(&shape, &plan)?;
+    course::unmap(&shape, &Plan::new(via, true))?;
     let live = u64::from(via == Via::Live);
     since.check(checks, &[("live_folios", live), ("failed", 0)])?;
     let after = shape.look()?;

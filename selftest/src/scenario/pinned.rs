@@ -24,12 +24,7 @@ pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let offered = mthp::orders();
     let pmd = mthp::pmd_order();
-    for (order, mapping) in [
-        (0, Mapping::Pte),
-        (4, Mapping::Pte),
-        (pmd, Mapping::Pte),
-        (pmd, Mapping::Pmd),
-    ] {
+    for (order, mapping) in shape::few_sizes() {
         if !offered.contains(&order) {
             continue;
         }

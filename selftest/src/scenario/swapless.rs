@@ -16,13 +16,7 @@ use crate::verdict::{Checks, Stop};
 /// All, for folios of a few orders.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let pmd = mthp::pmd_order();
-    for (order, mapping) in [
-        (0, Mapping::Pte),
-        (4, Mapping::Pte),
-        (pmd, Mapping::Pte),
-        (pmd, Mapping::Pmd),
-    ] {
+    for (order, mapping) in shape::few_sizes() {
         if !mthp::orders().contains(&order) {
             continue;
         }

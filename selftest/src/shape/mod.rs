@@ -18,7 +18,7 @@ pub mod whole;
 use std::ops::Range;
 
 use crate::observe::pagemap;
-use crate::observe::{kpage, Snapshot};
+use crate::observe::{kpage, mthp, Snapshot};
 use crate::subject::Subject;
 use crate::sys::page_size;
 use crate::verdict::Stop;
@@ -213,6 +213,17 @@ impl Shape<'_> {
         }
         Ok(self)
     }
+}
+
+/// Orders of folios, and by what they are mapped, for tests that not every order would add to.
+pub fn few_sizes() -> [(u32, Mapping); 4] {
+    let pmd = mthp::pmd_order();
+    [
+        (0, Mapping::Pte),
+        (4, Mapping::Pte),
+        (pmd, Mapping::Pte),
+        (pmd, Mapping::Pmd),
+    ]
 }
 
 /// The bytes of `pages` pages.

@@ -46,6 +46,17 @@ pub struct Plan {
     pub offset: u64,
 }
 
+impl Plan {
+    /// A way in which a request is for the first byte of the folio.
+    pub fn new(via: Via, reclaim: bool) -> Self {
+        Plan {
+            via,
+            reclaim,
+            offset: 0,
+        }
+    }
+}
+
 impl Via {
     /// Its name in diagnostics.
     pub fn name(self) -> &'static str {
@@ -74,11 +85,7 @@ pub fn compare_paths<'f>(
     reclaim: bool,
     make: &dyn Fn() -> Result<Shape<'f>, Stop>,
 ) -> Result<(), Stop> {
-    let plan = |path| Plan {
-        via: Via::Module(path),
-        reclaim,
-        offset: 0,
-    };
+    let plan = |path| Plan::new(Via::Module(path), reclaim);
     compare(checks, &Path::BOTH.map(plan), make)
 }
 

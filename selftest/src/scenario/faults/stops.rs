@@ -170,11 +170,7 @@ fn run(
             let number = answer.report.number("unmapped");
             checks.eq("report unmapped, of the rest", number, Some(left));
         }
-        let plan = Plan {
-            via: Via::Module(Path::Batched),
-            reclaim: false,
-            offset: 0,
-        };
+        let plan = Plan::new(Via::Module(Path::Batched), false);
         course::check_unmapped(checks, &shape, &plan, &before, &shape.look()?);
     }
     course::come_back_and_go(checks, shape, &origin)?;

@@ -16,12 +16,8 @@ use crate::sys;
 use crate::verdict::{Checks, Stop};
 
 fn plan(via: Via, reclaim: bool) -> Plan {
-    Plan {
-        via,
-        // The kernel's own reclaim always does.
-        reclaim: reclaim || !matches!(via, Via::Module(_)),
-        offset: 0,
-    }
+    // The kernel's own reclaim always does.
+    Plan::new(via, reclaim || !matches!(via, Via::Module(_)))
 }
 
 /// A folio that was written to since: refused once, untouched, and then ordinary memory again,

@@ -8,42 +8,25 @@ mod kept;
 mod shapes;
 
 use super::course::{each_path, Plan, Via};
-use crate::observe::mthp;
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping, WriteBits};
-use crate::trigger::Path;
+use crate::shape::{self, bytes, WriteBits};
 
 pub use counts::Counts;
 pub use dropped::{check_dropped, dropped};
 pub use kept::{in_use, redirtied};
 pub use shapes::{clean, droppable, forked, free, write_again, Make};
 
-/// A request that also frees what it can.
-fn request(path: Path, reclaim: bool) -> Plan {
-    Plan {
-        via: Via::Module(path),
-        reclaim,
-        offset: 0,
-    }
-}
-
 /// Clean, written to since, in use by a pipe, droppable, and of several write bits.
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let pmd = mthp::pmd_order();
-    for (order, mapping) in [
-        (0, Mapping::Pte),
-        (4, Mapping::Pte),
-        (pmd, Mapping::Pte),
-        (pmd, Mapping::Pmd),
-    ] {
+    for (order, mapping) in shape::few_sizes() {
         let size = format!("{} kB by {mapping:?}", bytes(1 << order) / 1024);
         for reclaim in [false, true] {
             for (name, make) in [("clean", clean as Make), ("droppable", droppable)] {
                 let name = format!("lazyfree: {size}, {name}, reclaim={}", u8::from(reclaim));
                 tests.push(Test::new(name, move |checks| {
                     each_path(checks, &|checks, path| {
-                        dropped(checks, &request(path, reclaim), &|f| {
+                        dropped(checks, &Plan::new(Via::Module(path), reclaim), &|f| {
                             make(f, order, mapping)
                         })
                     })

@@ -47,12 +47,7 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     for (what, make, freed) in [("clean", clean as Make, pages), ("droppable", droppable, 0)] {
         tests.push(Test::new(name(what), move |checks| {
             each_mode(checks, &|checks, via| {
-                let plan = Plan {
-                    via,
-                    reclaim: true,
-                    offset: 0,
-                };
-                let seen = dropped(checks, &plan, &|f| make(f, order, mapping))?;
+                let seen = dropped(checks, &Plan::new(via, true), &|f| make(f, order, mapping))?;
                 let counted = seen.get("dropped: pglazyfreed").cloned();
                 checks.eq("pglazyfreed", counted, Some(freed.to_string()));
                 Ok(seen)

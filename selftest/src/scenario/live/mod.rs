@@ -58,11 +58,7 @@ fn add_pageout(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     tests.push(Test::new(name, move |checks| {
         let family = Family::new(2)?;
         each_mode(checks, &|checks, via| {
-            let plan = Plan {
-                via,
-                reclaim: true,
-                offset: 0,
-            };
+            let plan = Plan::new(via, true);
             course::run(checks, &plan, &|| shape::exclusive(&family, order, mapping))
         })
     }));
