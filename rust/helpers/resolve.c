@@ -6,6 +6,7 @@
  */
 
 #include <linux/kprobes.h>
+#include <linux/module.h>
 
 #if defined(CONFIG_MMU_NOTIFIER) && defined(CONFIG_LOCKDEP)
 struct lockdep_map *anon_ttu___mmu_notifier_invalidate_range_start_map;
@@ -40,8 +41,9 @@ static const struct anon_ttu_symbol anon_ttu_symbols[] = {
 	ANON_TTU_DATA_SYMBOLS(DATA_ENTRY)
 };
 
-/* Not in the table: it is what the others are found with. */
+/* Not in the table: they are what the others are found with. */
 DEFINE_STATIC_CALL_NULL(anon_ttu_kallsyms_lookup_name, kallsyms_lookup_name);
+DEFINE_STATIC_CALL_NULL(anon_ttu_is_module_address, is_module_address);
 
 static int anon_ttu_find_kallsyms(void)
 {
@@ -65,26 +67,43 @@ static int anon_ttu_find_kallsyms(void)
 }
 
 /*
+ * Returns the kernel's own symbol, or zero. What the kernel lacks is looked for in the modules,
+ * and symbols.c defines each function under the same name.
+ */
+static unsigned long anon_ttu_lookup(const char *name)
+{
+	unsigned long addr = static_call(anon_ttu_kallsyms_lookup_name)(name);
+
+	if (addr && !static_call(anon_ttu_is_module_address)(addr))
+		return addr;
+	pr_err("symbol not found in this kernel: %s\n", name);
+	return 0;
+}
+
+/*
  * All symbols are looked up before the first one is put to use, so that a
  * kernel which lacks one is left alone.
  */
 int anon_ttu_helper_resolve_symbols(void)
 {
 	unsigned long addr[ARRAY_SIZE(anon_ttu_symbols)];
-	int err, i, missing = 0;
+	unsigned long is_module_address;
+	bool missing = false;
+	int err, i;
 
 	err = anon_ttu_find_kallsyms();
 	if (err)
 		return err;
+	is_module_address = static_call(anon_ttu_kallsyms_lookup_name)("is_module_address");
+	if (!is_module_address) {
+		pr_err("symbol not found in this kernel: is_module_address\n");
+		return -ENOENT;
+	}
+	static_call_update(anon_ttu_is_module_address, (void *)is_module_address);
 
 	for (i = 0; i < ARRAY_SIZE(anon_ttu_symbols); i++) {
-		const char *name = anon_ttu_symbols[i].name;
-
-		addr[i] = static_call(anon_ttu_kallsyms_lookup_name)(name);
-		if (!addr[i]) {
-			pr_err("symbol not found in this kernel: %s\n", name);
-			missing++;
-		}
+		addr[i] = anon_ttu_lookup(anon_ttu_symbols[i].name);
+		missing |= !addr[i];
 	}
 	if (missing)
 		return -ENOENT;
