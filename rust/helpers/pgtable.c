@@ -139,20 +139,21 @@ void anon_ttu_helper_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *p
 	set_ptes(mm, addr, ptep, pte, nr);
 }
 
-/* An entry without what the hardware, or contpte, changes by itself. */
-static pte_t anon_ttu_batch_key(pte_t pte)
+/* An entry without what the hardware changes by itself, and maybe without what contpte does. */
+static pte_t anon_ttu_batch_key(pte_t pte, bool contpte)
 {
 #ifdef CONFIG_ARM64
-	pte = pte_mknoncont(pte);
+	if (!contpte)
+		pte = pte_mknoncont(pte);
 #endif
 	return pte_mkold(pte_mkclean(pte));
 }
 
 /* The bits of an entry that are left when those are taken away. */
-__anon_ttu_helper pteval_t anon_ttu_helper_pte_batch_mask(void)
+__anon_ttu_helper pteval_t anon_ttu_helper_pte_batch_mask(bool contpte)
 {
 	pte_t ones = { .pte = ~0UL };
 	pte_t zeroes = { .pte = 0 };
 
-	return anon_ttu_batch_key(ones).pte ^ anon_ttu_batch_key(zeroes).pte;
+	return anon_ttu_batch_key(ones, contpte).pte ^ anon_ttu_batch_key(zeroes, contpte).pte;
 }

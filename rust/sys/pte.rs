@@ -117,11 +117,12 @@ impl Pte {
         Self(unsafe { bindings::pte_advance_pfn(self.0, nr as usize) })
     }
 
-    /// Returns how the entries of a batch that begins with this one look.
-    pub(crate) fn batch_pattern(self) -> BatchPattern {
+    /// Returns how the entries of a batch that begins with this one look; `contpte` says whether
+    /// they have to agree on the contiguous bit of arm64.
+    pub(crate) fn batch_pattern(self, contpte: bool) -> BatchPattern {
         BatchPattern {
             // SAFETY: The function only computes.
-            mask: unsafe { bindings::pte_batch_mask() },
+            mask: unsafe { bindings::pte_batch_mask(contpte) },
             step: self.advance_pfn(1).0.pte.wrapping_sub(self.0.pte),
         }
     }
@@ -169,9 +170,9 @@ pub(crate) struct SwapStep(bindings::pteval_t);
 /// What two entries of a batch have to agree on, and how far apart they are.
 ///
 /// Outside Xen PV (see [`super::platform`]) the same as comparing them by `pte_same()` after
-/// `pte_mkold()`, `pte_mkclean()` and, on arm64, `pte_mknoncont()`, and stepping on by
-/// `pte_advance_pfn()`, for a few instructions a page. Within one folio nothing is carried out of
-/// the frame number.
+/// `pte_mkold()`, `pte_mkclean()` and, where contpte blocks do not matter, `pte_mknoncont()`, and
+/// stepping on by `pte_advance_pfn()`, for a few instructions a page. Within one folio nothing is
+/// carried out of the frame number.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchPattern {
     mask: bindings::pteval_t,

@@ -94,8 +94,9 @@ pub(super) fn unmap_batch<'a>(
 /// writable that was not (CVE-2026-31398), or lose a soft-dirty bit, those have to be equal, as
 /// have all others but accessed and dirty.
 ///
-/// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c). Differences: swap-backed
-/// anonymous folios are batched, too, and a batch does not end where contpte blocks do.
+/// Mirrors `folio_unmap_pte_batch()` in [`mm/rmap.c`](srctree/mm/rmap.c). Difference: swap-backed
+/// anonymous folios are batched, too, and their batches do not end where contpte blocks do. Those
+/// of lazily freed ones do, for they are dropped or kept batch by batch.
 fn folio_unmap_pte_batch<'a>(
     folio: &'a LockedFolio<'_>,
     mapping: &PteMapping<'_, 'a>,
@@ -111,7 +112,7 @@ fn folio_unmap_pte_batch<'a>(
     let (Some(max), Some((_, hint))) = (window.nr(), window.peek(0)) else {
         return BatchLen::ONE;
     };
-    let pattern = first.batch_pattern();
+    let pattern = first.batch_pattern(!folio.is_swapbacked());
 
     pte_batch(
         first,

@@ -151,8 +151,15 @@ impl Machine {
         self.folio.has(PG_SWAPCACHE)
     }
 
-    /// Returns what the reference works on.
+    /// Returns all that can be seen. Which entries are one contpte block cannot.
     pub(crate) fn plain(&self) -> Plain {
+        let mut plain = self.folded();
+        plain.forget_blocks();
+        plain
+    }
+
+    /// Returns what the reference works on.
+    pub(crate) fn folded(&self) -> Plain {
         let place = |address| mm_struct::place_of(address);
         let number_of = |vma: &vm_area_struct| {
             let mut mms = self.mms.iter();
@@ -164,7 +171,8 @@ impl Machine {
                 .mms
                 .iter()
                 .map(|mm| PlainSpace {
-                    ptes: mm.ptes.iter().map(|pte| pte.without(CONT)).collect(),
+                    ptes: mm.ptes.clone(),
+                    contpte: mm.contpte,
                     huge: mm.huge.contains(&true),
                     hiwater: mm.hiwater_rss,
                     on_mmlist: mm.on_mmlist,

@@ -21,6 +21,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlainSpace {
     pub(crate) ptes: Vec<pte_t>,
+    pub(crate) contpte: Option<usize>,
     pub(crate) huge: bool,
     pub(crate) hiwater: isize,
     pub(crate) on_mmlist: bool,
@@ -68,14 +69,38 @@ pub(crate) struct Counted {
     pub(crate) stop: Option<Stop>,
 }
 
+impl PlainSpace {
+    /// A batch that has a part of a contpte block leaves single entries of the rest.
+    fn unfold(&mut self, batch: &Range<usize>) {
+        let Some(block) = self.contpte else {
+            return;
+        };
+        for place in [batch.start, batch.end - 1] {
+            let all = place / block * block..(place / block + 1) * block;
+            if all.start < batch.start || all.end > batch.end {
+                for pte in &mut self.ptes[all] {
+                    *pte = pte.without(CONT);
+                }
+            }
+        }
+    }
+}
+
 /// Whether two entries next to each other may be handled as one: of two pages next to each other,
-/// and otherwise different only in what the hardware sets by itself.
-pub(crate) fn joined(pte: pte_t, next: pte_t) -> bool {
+/// and otherwise different only in what is `loose`.
+fn joined(pte: pte_t, next: pte_t, loose: u64) -> bool {
     let page_step = pte_t::new(1, 0).pte;
-    pte.has(PRESENT) && next.without(LOOSE).pte == pte.without(LOOSE).pte + page_step
+    pte.has(PRESENT) && next.without(loose).pte == pte.without(loose).pte + page_step
 }
 
 impl Plain {
+    /// Leaves out what says which entries are one contpte block.
+    pub(crate) fn forget_blocks(&mut self) {
+        for pte in self.spaces.iter_mut().flat_map(|space| &mut space.ptes) {
+            *pte = pte.without(CONT);
+        }
+    }
+
     fn ours(&self, pte: pte_t) -> Option<usize> {
         let page = pte.mapped_pfn()?.wrapping_sub(PFN);
         (page < self.nr).then_some(page)
@@ -115,12 +140,15 @@ impl Plain {
             }
             self.spaces[vma.space].huge = false;
             let mut end = place + 1;
+            // Lazily freed entries are kept or dropped as the kernel does it, block by block.
+            let loose = if self.swapbacked { LOOSE | CONT } else { LOOSE };
             while end < window.end
                 && end % HPAGE_PMD_NR != 0
                 && !asked.hwpoison
                 && joined(
                     self.spaces[vma.space].ptes[end - 1],
                     self.spaces[vma.space].ptes[end],
+                    loose,
                 )
             {
                 end += 1;
@@ -142,6 +170,7 @@ impl Plain {
         counted: &mut Counted,
     ) -> Result<(), Stop> {
         let space = &mut self.spaces[vma.space];
+        space.unfold(&batch);
         let rss = space.ptes.iter().filter(|pte| pte.mapped_pfn().is_some());
         space.hiwater = space.hiwater.max(rss.count() as isize);
         let mut loose = 0;

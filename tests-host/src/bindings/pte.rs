@@ -19,8 +19,8 @@ pub(crate) const UFFD: u64 = 1 << 5;
 pub(crate) const PKEY: u64 = 3 << 6;
 /// Part of a block of entries that are alike (arm64).
 pub(crate) const CONT: u64 = 1 << 8;
-/// What may differ between the entries of a block, or is told apart by it.
-pub(crate) const LOOSE: u64 = DIRTY | ACCESSED | CONT;
+/// What may differ between the entries of a block.
+pub(crate) const LOOSE: u64 = DIRTY | ACCESSED;
 
 // Of entries that are not present.
 pub(crate) const SWAP: u64 = 1 << 16;
@@ -155,8 +155,11 @@ pub(crate) unsafe fn pte_mkdirty(pte: pte_t) -> pte_t {
     pte.with(DIRTY | SOFT_DIRTY)
 }
 
-pub(crate) unsafe fn pte_batch_mask() -> pteval_t {
-    !LOOSE
+pub(crate) unsafe fn pte_batch_mask(contpte: bool) -> pteval_t {
+    match contpte {
+        true => !LOOSE,
+        false => !(LOOSE | CONT),
+    }
 }
 
 pub(crate) unsafe fn pte_next_swp_offset(pte: pte_t) -> pte_t {
