@@ -85,8 +85,8 @@ impl Live {
         } else if redirection.is_none() {
             *redirection = Some(Redirection::new().inspect_err(|error| {
                 pr_err!(
-                    "cannot redirect try_to_unmap_one() ({error:?}): is a live patch on it? \
-                     See /sys/kernel/tracing/enabled_functions\n"
+                    "cannot redirect try_to_unmap_one() ({error:?}): is a live patch on it, or ftrace \
+                     off? See /sys/kernel/tracing/enabled_functions, kernel.ftrace_enabled\n"
                 );
             })?);
         }

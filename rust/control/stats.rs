@@ -84,7 +84,7 @@ pub(crate) enum PassedOn {
 const NR_PASSED_ON: usize = PassedOn::ALL.len();
 
 impl PassedOn {
-    /// All of them with their names, in the order of their values.
+    /// All of them with their names.
     const ALL: [(Self, &'static str); 6] = [
         (Self::Small, "small"),
         (Self::File, "file"),
@@ -180,8 +180,10 @@ impl fmt::Display for Totals {
         ] {
             writeln!(f, "{name} {}", total.load(Relaxed))?;
         }
-        for ((_, why), total) in PassedOn::ALL.iter().zip(&STATS.live_passed_on) {
-            writeln!(f, "live_passed_{why} {}", total.load(Relaxed))?;
+        for (why, name) in PassedOn::ALL {
+            if let Some(total) = STATS.live_passed_on.get(why as usize) {
+                writeln!(f, "live_passed_{name} {}", total.load(Relaxed))?;
+            }
         }
         for (power, total) in STATS.lengths.iter().enumerate() {
             writeln!(f, "batch_len_{} {}", 1u32 << power, total.load(Relaxed))?;

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory barriers that the `kernel` crate does not offer.
+//! Memory barriers. Those that the `kernel` crate has are function calls on kernels that do not
+//! inline Rust's helpers (`CONFIG_RUST_INLINE_HELPERS`), as Debian's; there is one for each batch.
 //!
 //! C header: [`include/asm-generic/barrier.h`](srctree/include/asm-generic/barrier.h)
 
 use super::bindings;
-#[cfg(CONFIG_X86)]
-use core::sync::atomic;
+
+/// Keeps the compiler from moving memory accesses across (`barrier()`).
+#[inline]
+pub(crate) fn barrier() {
+    // SAFETY: There is no instruction, and the assembler code may access any memory.
+    unsafe { core::arch::asm!("", options(nostack, preserves_flags)) }
+}
 
 /// Full barrier between CPUs (`smp_mb()`).
 #[inline]
@@ -20,7 +26,7 @@ pub(crate) fn smp_mb() {
 pub(crate) fn smp_mb_after_atomic() {
     // On x86, such an operation is one by itself.
     #[cfg(CONFIG_X86)]
-    atomic::compiler_fence(atomic::Ordering::SeqCst);
+    barrier();
     #[cfg(not(CONFIG_X86))]
     // SAFETY: A barrier has no preconditions.
     unsafe {

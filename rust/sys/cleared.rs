@@ -23,9 +23,12 @@ use super::{
     },
     vma::Vma, //
 };
-use crate::ttu::batch::{
-    BatchLen,
-    Cursor, //
+use crate::ttu::{
+    batch::{
+        BatchLen,
+        Cursor, //
+    },
+    swap_dup::KeptRefs, //
 };
 use core::{
     marker::PhantomData,
@@ -150,19 +153,20 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
         }
     }
 
-    /// Commits the next `nr` entries as swap entries of consecutive slots: `swap` for the first,
-    /// the others a `step` apart. They must be those of the pages, and counted.
+    /// Commits the next entries as swap entries of consecutive slots, as many as there are
+    /// references for: `swap` for the first, the others a `step` apart. They must be those of the
+    /// pages.
     ///
     /// `set_ptes()` cannot do that: it would not advance the swap offset.
     #[inline]
-    pub(crate) fn commit_swap(&mut self, nr: BatchLen, swap: Pte, step: SwapStep) {
+    pub(crate) fn commit_swap(&mut self, refs: KeptRefs, swap: Pte, step: SwapStep) {
         if !self.swapped {
             // Swapoff must find this mm before there is anything to find in it.
             self.vma.mm().prepare_for_swap_entries();
         }
         self.swapped = true;
         let mut pte = swap;
-        for index in self.cursor.advance(nr) {
+        for index in self.cursor.advance(refs.into_nr()) {
             // SAFETY: By the type invariants the entry is empty and ours to fill. set_pte_at()
             // comes down to this for an entry that is not present, as a swap entry is: nothing has
             // to be flushed, folded or counted for it.
@@ -247,7 +251,7 @@ impl<'w, 'a> ClearedPtes<'w, 'a> {
                 nr,
                 self.vma.as_ptr(),
             );
-            if self.vma.is_locked() {
+            if self.vma.is_mlocked() {
                 bindings::mlock_drain_local();
             }
             bindings::folio_put_refs(folio, nr);

@@ -109,8 +109,8 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// `EEXIST` if there is one, `ENODEV` without debugfs, `ENOMEM`, or `EPERM` if lockdown
-    /// forbids debugfs.
+    /// `EEXIST` if there is one, `ENODEV` without debugfs, `ENOMEM`, or `EPERM` if debugfs is
+    /// switched off (`debugfs=off`).
     pub(crate) fn new(name: &CStr) -> Result<Self> {
         // SAFETY: `name` is a C string; without a parent the folder is put below the root.
         let dentry =

@@ -104,7 +104,7 @@ impl Fault {
     pub(crate) const POSSIBLE: bool = true;
 
     const fn new(name: &'static CStr) -> Self {
-        // All zeroes never fail.
+        // All zeroes never fail, unless /proc/PID/fail-nth says so.
         Self {
             name,
             attr: Opaque::zeroed(),

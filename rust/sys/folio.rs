@@ -8,8 +8,7 @@
 use super::{
     bindings,
     fault,
-    page::Page,
-    vma::Vma, //
+    page::Page, //
 };
 use core::{
     ops::Deref,
@@ -238,14 +237,6 @@ impl<'a> LockedFolio<'a> {
     pub(crate) fn set_swapbacked(&self) {
         // SAFETY: By the type invariants the folio is locked.
         unsafe { bindings::folio_set_swapbacked(self.as_ptr()) }
-    }
-
-    /// `mlock_vma_folio()`: mlocks the folio if `vma` is mlocked.
-    ///
-    /// Context: all entries of the folio in `vma` are under the page table lock that is held.
-    pub(crate) fn mlock_vma(&self, vma: &Vma) {
-        // SAFETY: Both objects are alive.
-        unsafe { bindings::mlock_vma_folio(self.as_ptr(), vma.as_ptr()) }
     }
 }
 

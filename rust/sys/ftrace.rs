@@ -71,8 +71,9 @@ impl<T: TryToUnmapOne> Redirection<T> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if something else redirects the function already, `ENODEV` if ftrace has given up
-    /// for good before. Nothing has changed then.
+    /// `EBUSY` if something else redirects the function already, or the sysctl
+    /// `kernel.ftrace_enabled` is 0; `ENODEV` if ftrace has given up for good before. Nothing has
+    /// changed then.
     ///
     /// Context: may sleep. Does not return if ftrace gives up meanwhile.
     pub(crate) fn new() -> Result<Self> {
@@ -217,7 +218,8 @@ unsafe extern "C" fn handler<T: TryToUnmapOne>(
 /// # Safety
 ///
 /// As for the kernel's function: the folio must be locked, and an rmap walk must hold the
-/// anon_vma lock, by which `vma` is kept.
+/// anon_vma lock, by which `vma` is kept; `address` is where that walk says that the folio begins in
+/// it.
 unsafe extern "C" fn replacement<T: TryToUnmapOne>(
     folio: *mut bindings::folio,
     vma: *mut bindings::vm_area_struct,

@@ -131,7 +131,7 @@ impl MmUser {
     ///
     /// # Errors
     ///
-    /// `EINTR` if a fatal signal is pending.
+    /// `EINTR` if a fatal signal comes while it waits, or has come before it has to.
     pub(crate) fn mmap_read_lock_killable(&self) -> Result<MmapReadGuard<'_>> {
         if fault::MMAP_LOCK.should_fail() {
             return Err(EINTR);

@@ -59,9 +59,9 @@ impl<'a> Page<'a> {
         self.page
     }
 
-    /// Returns the position of the page in its folio, in pages.
+    /// `folio_page_idx()`: the position of the page in its folio, in pages.
     #[inline]
-    pub(crate) fn index(&self) -> u32 {
+    pub(crate) fn folio_page_idx(&self) -> u32 {
         self.index
     }
 

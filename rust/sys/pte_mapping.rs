@@ -75,7 +75,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
     /// the folio if they are all alike: `page` is what this one maps.
     #[inline]
     pub(crate) fn window(&self, page: Page<'a>) -> PteWindow<'_> {
-        let in_folio = self.walk.folio.len() - page.index();
+        let in_folio = self.walk.folio.len() - page.folio_page_idx();
         // INVARIANT: The pointer is valid for the entries of this page table.
         PteWindow {
             ptep: self.walk.pvmw.pte,

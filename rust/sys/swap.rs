@@ -66,7 +66,7 @@ impl<'a> SwapCacheFolio<'a> {
                 .swap
         };
         // No overflow: the slots of a folio follow each other.
-        entry.val = entry.val.wrapping_add(page.index() as usize);
+        entry.val = entry.val.wrapping_add(page.folio_page_idx() as usize);
         SwapEntry(entry)
     }
 

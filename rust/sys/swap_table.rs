@@ -13,6 +13,7 @@ use super::{
     page::Pages,
     swap::SwapCacheFolio, //
 };
+use core::marker::PhantomData;
 use kernel::types::NotThreadSafe;
 
 /// The lock of a swap cluster (`struct swap_cluster_info`).
@@ -74,13 +75,14 @@ impl<'a> SwapClusterGuard<'a> {
 
     /// Returns the places of the slots in the cluster's table.
     #[inline]
-    fn slots(&mut self, pages: Pages<'_>) -> impl Iterator<Item = Slot> + Clone {
+    fn slots(&mut self, pages: Pages<'_>) -> impl Iterator<Item = Slot<'_>> + Clone {
         let offset = self.folio.entry(pages.first()).cluster_offset();
         // SAFETY: By the type invariants the cluster's lock is held, which keeps its table, and
         // the slots of the folio follow each other in it.
         let first = unsafe { (*self.cluster).table.add(offset) };
-        // INVARIANT: As above; callers use the places before they give the guard up.
-        (0..pages.nr().get() as usize).map(move |index| Slot(first.wrapping_add(index)))
+        // INVARIANT: As above; the places borrow the guard.
+        (0..pages.nr().get() as usize)
+            .map(move |index| Slot(first.wrapping_add(index), PhantomData))
     }
 }
 
@@ -98,13 +100,13 @@ impl Drop for SwapClusterGuard<'_> {
 ///
 /// Points to a word (`atomic_long_t`) of a swap table whose cluster is locked.
 #[derive(Clone, Copy)]
-struct Slot(*mut bindings::atomic_long_t);
+struct Slot<'c>(*mut bindings::atomic_long_t, PhantomData<&'c ()>);
 
 /// What a place holds: the count in its highest bits, and what kind of thing has the slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct SlotValue(usize);
 
-impl Slot {
+impl Slot<'_> {
     /// `__swap_table_get()`.
     #[inline]
     fn get(self) -> SlotValue {

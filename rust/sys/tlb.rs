@@ -11,10 +11,7 @@ use super::{
     pte::Pte,
     vma::Vma, //
 };
-use core::{
-    ops::Range,
-    sync::atomic, //
-};
+use core::ops::Range;
 use kernel::types::NotThreadSafe;
 
 /// The running task's batch of flushes (`current->tlb_ubc`).
@@ -64,12 +61,6 @@ pub(crate) fn should_defer(mm: &Mm) -> bool {
 pub(crate) fn pte_accessible(mm: &Mm, pte: Pte) -> bool {
     // SAFETY: The mm is alive, and the entry is a value.
     unsafe { bindings::pte_accessible(mm.as_ptr(), pte.0) }
-}
-
-/// Keeps the compiler from moving memory accesses across (`barrier()`).
-#[inline]
-pub(crate) fn compiler_barrier() {
-    atomic::compiler_fence(atomic::Ordering::SeqCst);
 }
 
 /// Does all flushes that the running task has put off (`try_to_unmap_flush()`).

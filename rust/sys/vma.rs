@@ -60,7 +60,7 @@ impl Vma {
     }
 
     /// Returns whether the area is mlocked (`VM_LOCKED`).
-    pub(crate) fn is_locked(&self) -> bool {
+    pub(crate) fn is_mlocked(&self) -> bool {
         self.has_flags(bindings::VM_LOCKED)
     }
 

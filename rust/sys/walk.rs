@@ -59,8 +59,8 @@ enum At {
 }
 
 impl<'a> VmaWalk<'a> {
-    /// Prepares a walk that begins at `address`, where the folio would be mapped in `vma`, and
-    /// announces to secondary MMUs that its entries are going to change.
+    /// Prepares a walk that begins at `address`, where the folio would be mapped in `vma` (inside of
+    /// it, as `vma_address()` says), and announces to secondary MMUs that its entries are going to change.
     ///
     /// With `sync`, empty entries are looked at under the lock as well, so that an entry that
     /// another CPU is just changing is not missed (`PVMW_SYNC`).
@@ -150,6 +150,14 @@ impl<'w, 'a> Mapping<'w, 'a> {
     /// lock does not protect what was seen before.
     pub(crate) fn crossed_pgtable(&self) -> bool {
         self.walk.pvmw.flags & bindings::PVMW_PGTABLE_CROSSED != 0
+    }
+
+    /// `mlock_vma_folio()`: mlocks the folio if the VMA is mlocked. The page table lock that is held
+    /// has to protect all entries of the folio in the VMA.
+    pub(crate) fn mlock_folio(&self) {
+        // SAFETY: The folio and the VMA are alive, and by the type invariants the page table lock is
+        // held: nobody unmaps the folio from the VMA meanwhile, or makes the VMA another.
+        unsafe { bindings::mlock_vma_folio(self.walk.folio.as_ptr(), self.walk.vma.as_ptr()) }
     }
 
     /// Tells the levels apart.

@@ -4,6 +4,7 @@
 
 use super::flags::TtuFlags;
 use crate::sys::{
+    barrier::barrier,
     cleared::ClearedPtes,
     mm::Mm,
     tlb::{
@@ -52,7 +53,7 @@ fn set_tlb_ubc_flush_pending(mm: &Mm, cleared: &mut ClearedPtes<'_, '_>) {
 
     // The entries must be cleared before `tlb_flush_batched` says so: flush_tlb_batched_pending()
     // reads them in the opposite order.
-    tlb::compiler_barrier();
+    barrier();
     count_pending(mm.tlb_flush_batched());
 
     // A dirty entry was probably writable: it must be flushed before the page is written out.

@@ -17,7 +17,7 @@ mod flush;
 mod lazyfree;
 mod one;
 mod share;
-mod swap_dup;
+pub(crate) mod swap_dup;
 mod swapbacked;
 pub(crate) mod tally;
 mod unmap_batch;

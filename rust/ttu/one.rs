@@ -45,10 +45,10 @@ pub(crate) fn try_to_unmap_one(
     let mut ptes_in_mlocked = 0;
 
     while let Some(mapping) = walk.next() {
-        if vma.is_locked() && !flags.contains(TtuFlags::IGNORE_MLOCK) {
+        if vma.is_mlocked() && !flags.contains(TtuFlags::IGNORE_MLOCK) {
             tally.stopped(Stop::Mlocked);
             ptes_in_mlocked += 1;
-            match keep_mlocked(folio, vma, &mapping, ptes_in_mlocked) {
+            match keep_mlocked(&mapping, ptes_in_mlocked) {
                 ControlFlow::Continue(()) => continue,
                 ControlFlow::Break(()) => break,
             }
@@ -86,17 +86,12 @@ pub(crate) fn try_to_unmap_one(
 ///
 /// Only a folio that is wholly mapped in the VMA is mlocked, and only while one page table lock
 /// protects all of its entries; so the walk has to go on until all of them were seen.
-fn keep_mlocked(
-    folio: &LockedFolio<'_>,
-    vma: &Vma,
-    mapping: &Mapping<'_, '_>,
-    ptes: usize,
-) -> ControlFlow<()> {
+fn keep_mlocked(mapping: &Mapping<'_, '_>, ptes: usize) -> ControlFlow<()> {
     if mapping.is_pte() && ptes != mapping.nr_pages() {
         return ControlFlow::Continue(());
     }
     if !mapping.crossed_pgtable() {
-        folio.mlock_vma(vma);
+        mapping.mlock_folio();
     }
     ControlFlow::Break(())
 }

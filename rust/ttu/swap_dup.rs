@@ -65,8 +65,22 @@ impl<'a> SwapDup<'a> {
     /// Hands the references of the next `nr` pages over to swap entries that are about to be
     /// written.
     #[inline]
-    pub(super) fn keep(&mut self, nr: BatchLen) {
+    pub(super) fn keep(&mut self, nr: BatchLen) -> KeptRefs {
         self.kept = self.kept.saturating_add(nr.get());
+        KeptRefs(nr)
+    }
+}
+
+/// References to swap slots that belong to nobody until swap entries take them over, in
+/// [`ClearedPtes::commit_swap`](crate::sys::cleared::ClearedPtes::commit_swap).
+#[must_use = "without swap entries to take them over, the references are never put"]
+pub(crate) struct KeptRefs(BatchLen);
+
+impl KeptRefs {
+    /// Returns how many swap entries take them over.
+    #[inline]
+    pub(crate) fn into_nr(self) -> BatchLen {
+        self.0
     }
 }
 

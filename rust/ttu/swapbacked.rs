@@ -67,9 +67,9 @@ pub(super) fn ttu_anon_swapbacked_folio(
         }
 
         // No failure from here on.
-        dup.keep(nr);
         tally.add_run(nr);
-        cleared.commit_swap(nr, swap.at(cleared.done(), exclusive), swap.step);
+        let first = swap.at(cleared.done(), exclusive);
+        cleared.commit_swap(dup.keep(nr), first, swap.step);
     }
     Ok(())
 }
