@@ -75,17 +75,19 @@ impl Pte {
         fn clear_soft_dirty = pte_clear_soft_dirty -> Pte;
     }
 
-    /// Returns the entry as accessed if `other` is, and as dirty if `other` is.
+    /// Returns the entry as accessed if `other` is, and as dirty if one of both is: for other
+    /// entries, too, so with the dirty bit of software where writing is forbidden, for that of
+    /// hardware lets a shadow stack be written.
     ///
     /// To `pte_mkdirty()` that stands for a write, so that the entry becomes soft-dirty, too. No
-    /// write has come through one that was not.
+    /// write has come through one that was not; with `keep_soft_dirty` that bit stays as it is.
     #[cfg(CONFIG_X86)]
     #[inline]
-    pub(crate) fn with_young_and_dirty_of(self, other: Self) -> Self {
+    pub(crate) fn with_young_and_dirty_of(self, other: Self, keep_soft_dirty: bool) -> Self {
         let mut pte = self;
-        if other.dirty() {
+        if self.dirty() || other.dirty() {
             pte = pte.mkdirty();
-            if !self.soft_dirty() {
+            if !self.soft_dirty() && (keep_soft_dirty || !other.dirty()) {
                 pte = pte.clear_soft_dirty();
             }
         }

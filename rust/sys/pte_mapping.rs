@@ -7,10 +7,7 @@
 use super::{
     bindings,
     cleared::ClearedPtes,
-    mm::{
-        Mm,
-        PAGE_SIZE, //
-    },
+    mm::PAGE_SIZE,
     page::{
         Page,
         Pages, //
@@ -97,8 +94,7 @@ impl<'w, 'a> PteMapping<'w, 'a> {
         let walk = self.walk;
         // SAFETY: By the type invariants the lock is held and the pointer is valid; the batch was
         // cut to what this table and the folio have. The entries are present, as was said.
-        let pteval =
-            unsafe { get_and_clear_ptes(walk.vma.mm(), walk.pvmw.address, walk.pvmw.pte, nr) };
+        let pteval = unsafe { get_and_clear_ptes(walk, nr) };
         // SAFETY: The entries were just cleared, and the walk that holds the lock is lent to the
         // guard. The batch was cut to what the folio has, and they mapped these pages, as was said.
         unsafe {
@@ -160,20 +156,19 @@ impl PteWindow<'_> {
     }
 }
 
-/// Clears entries of consecutive pages, and returns the first one with the accessed and dirty bits
-/// of all (`get_and_clear_ptes()`).
+/// Clears `nr` entries from that of the walk on, and returns the first one with the accessed and
+/// dirty bits of all (`get_and_clear_ptes()`).
+///
+/// Lazily freed ones become soft-dirty with that, as those that the kernel's own path clears in one
+/// go. That clears entries of other folios one by one: their soft-dirty bits are kept.
 ///
 /// # Safety
 ///
-/// The page table lock must be held, and the entries from `ptep` on, which translate `address` and
-/// what follows it, must be present.
+/// The page table lock must be held, and the entries must be present and map consecutive pages of
+/// the folio.
 #[inline]
-unsafe fn get_and_clear_ptes(
-    mm: &Mm,
-    address: usize,
-    ptep: *mut bindings::pte_t,
-    nr: BatchLen,
-) -> Pte {
+unsafe fn get_and_clear_ptes(walk: &VmaWalk<'_>, nr: BatchLen) -> Pte {
+    let (mm, address, ptep) = (walk.vma.mm(), walk.pvmw.address, walk.pvmw.pte);
     // Where no blocks of entries have to be taken apart, the bits are collected first and looked at
     // once: the kernel's own loop asks for them, and sets them, page by page.
     #[cfg(CONFIG_X86)]
@@ -187,8 +182,9 @@ unsafe fn get_and_clear_ptes(
         match nr {
             BatchLen::ONE => Pte(first),
             nr => {
-                let all = (1..nr.get()).fold(first.pte, |all, index| all | clear(index).pte);
-                Pte(first).with_young_and_dirty_of(Pte(bindings::pte_t { pte: all }))
+                let others = (1..nr.get()).fold(0, |others, index| others | clear(index).pte);
+                let others = Pte(bindings::pte_t { pte: others });
+                Pte(first).with_young_and_dirty_of(others, walk.folio.is_swapbacked())
             }
         }
     }

@@ -177,6 +177,11 @@ impl Plain {
         for pte in &space.ptes[batch.clone()] {
             loose |= pte.pte & (ACCESSED | DIRTY);
         }
+        // On x86, the kernel puts lazily freed entries back as what pte_mkdirty() makes of them.
+        let mut behind_first = space.ptes[batch.clone()].iter().skip(1);
+        if cfg!(CONFIG_X86) && !self.swapbacked && behind_first.any(|pte| pte.has(DIRTY)) {
+            loose |= SOFT_DIRTY;
+        }
         if space.ptes[batch.start].has(PRESENT) {
             self.dirty |= loose & DIRTY != 0;
             if asked.batch_flush && space.defer {
