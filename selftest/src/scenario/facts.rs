@@ -150,41 +150,58 @@ pub fn packed(items: impl Iterator<Item = String>) -> String {
     groups.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 
-/// What may differ between two ways of unmapping that are both right: the step, the end of the
-/// key, and why.
-const MAY_DIFFER: [(&str, &str, &str); 1] = [(
-    "gone: ",
-    "kB/split_failed",
-    "MADV_FREE of a part tries to split a folio for each batch of entries that are alike, and the \
-     contiguous bit of arm64 counts there. The kernel's path takes a block of them apart for the \
-     entry that it clears and puts back; this one puts back what is folded again.",
-)];
+/// What may differ between two ways of unmapping that are both right, by key. Why is said with each.
+const MAY_DIFFER: [fn(&str) -> bool; 1] = [tries_to_split];
 
-fn may_differ(key: &str) -> bool {
-    let fits = |(step, end, _): &(&str, &str, &str)| key.starts_with(step) && key.ends_with(end);
-    MAY_DIFFER.iter().any(fits)
+/// MADV_FREE of a part tries to split a folio for each batch of entries that are alike, and the
+/// contiguous bit of arm64 counts there. The kernel's path takes a block of them apart for the
+/// entry that it clears and puts back; this one puts back what is folded again.
+fn tries_to_split(key: &str) -> bool {
+    let counts = ["kB/split_failed", "thp_split_page_failed"];
+    cfg!(target_arch = "aarch64")
+        && key.starts_with("gone: ")
+        && counts.iter().any(|count| key.ends_with(count))
 }
 
-/// Compares what two ways of unmapping left behind, field by field.
+/// Compares what two ways of unmapping left behind, field by field: the kernel's own comes first.
 pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&str, &Facts)) {
     let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let width = name_a.len().max(name_b.len());
-    for key in keys.into_iter().filter(|key| !may_differ(key)) {
-        let (x, y) = (a.get(key), b.get(key));
+    for key in keys.into_iter().filter(|key| !MAY_DIFFER.iter().any(|f| f(key))) {
+        let side = |facts: &Facts| facts.get(key).cloned().unwrap_or("(not seen)".to_string());
+        let (x, y) = (side(a), side(b));
         checks.that(x == y, || {
-            let side = |v: Option<&String>| v.map_or("(not seen)".to_string(), |v| short(v));
-            format!(
-                "the paths differ in {key}:\n  {name_a:width$} {}\n  {name_b:width$} {}",
-                side(x),
-                side(y)
-            )
+            let (x, y) = (around_difference(&x, &y), around_difference(&y, &x));
+            format!("the paths differ in {key}:\n  {name_a:width$} {x}\n  {name_b:width$} {y}")
         });
     }
 }
 
-fn short(value: &str) -> String {
-    match value.char_indices().nth(160) {
-        Some((at, _)) => format!("{}... ({} characters)", &value[..at], value.len()),
-        None => value.to_string(),
+/// The part of a long text in which it begins to differ from another.
+fn around_difference(text: &str, other: &str) -> String {
+    const BEFORE: usize = 60;
+    const MOST: usize = 160;
+    let same = text.chars().zip(other.chars()).take_while(|(x, y)| x == y);
+    let skipped = match text.chars().count() {
+        ..=MOST => 0,
+        _ => same.count().saturating_sub(BEFORE),
+    };
+    let shown: String = text.chars().skip(skipped).take(MOST).collect();
+    match shown.len() == text.len() {
+        true => shown,
+        false => format!("...{shown}... (from character {skipped} of {})", text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_far_behind_is_shown() {
+        let (a, b) = ("x".repeat(500) + "a", "x".repeat(500) + "b");
+        assert_ne!(around_difference(&a, &b), around_difference(&b, &a));
+        assert!(around_difference(&a, &b).contains("xa..."));
+        assert_eq!(around_difference("a", "b"), "a");
     }
 }
