@@ -62,6 +62,9 @@ const ORDERS: [(u32, u32); 10] = [
     (9, 2),
 ];
 
+/// One plan of so many begins with a folio that is lazily freed as a whole.
+const LAZILY_FREED: u32 = 6;
+
 /// Draws the plan of a seed.
 pub fn plan(seed: u64) -> Plan {
     let offered = mthp::orders();
@@ -103,6 +106,8 @@ impl Draw {
 
     fn step(&mut self, act: Act, processes: usize, pages: usize) -> Step {
         let pages = match act {
+            // To free a part splits the folio.
+            Act::Free if self.0.bool() => 0..pages,
             Act::Fork if self.0.bool() => 0..0,
             act if act.of_pages() => self.pages(pages),
             _ => 0..0,
@@ -133,6 +138,14 @@ impl Draw {
             ]),
             steps: Vec::new(),
         };
+        // Later it may be shared, and then the kernel does not free it.
+        if self.0.u32(0..LAZILY_FREED) == 0 {
+            plan.steps.push(Step {
+                act: Act::Free,
+                process: 0,
+                pages: 0..1 << order,
+            });
+        }
         let mut processes = 1;
         for round in 0..self.0.usize(1..4) {
             // The first round makes the shape.
