@@ -87,6 +87,11 @@ fetch() {
 
 seconds() { date +%s; }
 
+# above_zero NAME VALUE: what somebody gave is such a number, or this ends.
+above_zero() {
+	case $2 in '' | 0* | *[!0-9]*) die "$1=$2 is not a number above 0" ;; esac
+}
+
 # logged NAME COMMAND...: run it with its output in the log; every 10 seconds print
 # what progress() says. A failure prints the end of the log.
 progress() { :; }
