@@ -26,7 +26,7 @@ quick: ## a few tests of each kind, both architectures: the loop while editing (
 repeat: ## the test suite again and again: are its verdicts always the same? (RUNS=20, GROUPS=, ARCHES=)
 	@scripts/repeat $(GROUPS)
 
-results: ## what the last make check found, as a table
+results: ## what the last whole make check found, as a table
 	@scripts/results-table
 
 check-debug: ## the test suite on kernels with KASAN, lockdep and the like (ARCH=, GROUPS=, CONFIG=kcsan)
