@@ -72,10 +72,10 @@ lint: ## rustfmt, clippy, checkpatch, shellcheck; and mutants/ has to apply
 	@scripts/lint
 
 clean: ## remove what was built here; toolchain and kernels stay
-	rm -rf $(addprefix $(BUILD)/,module guest host lint log mutants repeat results results-debug results-kcsan)
+	@scripts/clean
 
 distclean: ## remove the build folder
-	rm -rf $(BUILD)
+	@scripts/clean all
 
 # Everything that a guest of one architecture needs.
 prepare-%:
