@@ -16,6 +16,7 @@ case $TOP$BUILD in *[[:space:]:]*)
 esac
 LOG=$BUILD/log
 ME=${0##*/}
+MIRROR=${MIRROR:-$(cat "$BUILD/apt/mirror" 2>/dev/null || :)} # the one that was given last
 
 say() { echo "==> $*"; }
 
