@@ -56,7 +56,11 @@ slowness() {
 }
 
 # The command substitutions above run die() in a subshell: check by hand, once.
-check_flavour() { guest_arch "$1" >/dev/null || exit 1; }
+check_flavour() {
+	guest_arch "$1" >/dev/null || exit 1
+	case $1 in amd64 | arm64 | arm64-16k | cloud-* | rt-*) return ;; esac
+	own_kernel "$1" || die "unknown flavour '$1'" "Kernels of the project's own are called after qemu/config, such as amd64-debug."
+}
 
 # Stamps. A step is done when its stamp holds the text of its inputs.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
@@ -91,6 +95,14 @@ seconds() { date +%s; }
 # above_zero NAME VALUE: what somebody gave is such a number, or this ends.
 above_zero() {
 	case $2 in '' | 0* | *[!0-9]*) die "$1=$2 is not a number above 0" ;; esac
+}
+
+# known NAME WORDS KNOWN: what somebody gave is one or more of the known words, or this ends.
+known() {
+	[ -n "$2" ] || die "$1 is empty" "There are: $3"
+	for word in $2; do
+		case " $3 " in *" $word "*) ;; *) die "$1: '$word' is not known" "There are: $3" ;; esac
+	done
 }
 
 # logged NAME COMMAND...: run it with its output in the log; every 10 seconds print
