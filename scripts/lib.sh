@@ -147,12 +147,15 @@ total() {
 		}'
 }
 
-# qemu_run ARGS...: a guest that does not outlive this script.
-qemu_run() { mortal "$TOP/qemu/run" "$@"; }
+# qemu_run ARGS...: a guest that does not outlive this script, which a signal ends at once.
+qemu_run() {
+	setpriv --pdeathsig TERM "$TOP/qemu/run" "$@" &
+	wait $!
+}
 
 # one_thread FLAVOUR: qemu/run's option for a guest whose code is patched all the time. amd64 puts a
 # breakpoint in its place meanwhile, which an emulated CPU must not meet later.
-one_thread() { case $1 in amd64 | amd64-*) echo --one-thread ;; esac; }
+one_thread() { case $(guest_arch "$1") in amd64) echo --one-thread ;; esac; }
 
 # mortal COMMAND...: a program that does not outlive this script.
 mortal() { setpriv --pdeathsig TERM "$@"; }
