@@ -82,10 +82,10 @@ lock() {
 fetch() {
 	name=$1
 	shift
-	logged "$name" apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" 2>/dev/null && return
+	logged "$name" mortal apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" 2>/dev/null && return
 	say "$name: failed, reading the package lists again"
 	"$TOP/scripts/apt-world" --refresh || exit 1
-	logged "$name" apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" ||
+	logged "$name" mortal apt-get -c "$BUILD/apt/apt.conf" -y -q "$@" ||
 		die "the packages could not be downloaded" \
 			"No network? No space? What is there is kept: run the same command again."
 }
@@ -113,7 +113,7 @@ logged() {
 	shift
 	(
 		exec 9>&-
-		while sleep 10 && kill -0 $$ 2>/dev/null; do
+		while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
 			p=$(progress 2>/dev/null) && [ -n "$p" ] && echo "    $p"
 		done
 	) &
