@@ -62,10 +62,10 @@ check_flavour() {
 	own_kernel "$1" || die "unknown flavour '$1'" "Kernels of the project's own are called after qemu/config, such as amd64-debug."
 }
 
-# Stamps. A step is done when its stamp holds the text of its inputs.
+# Stamps. A step is done when its stamp holds the text of its inputs, and what it made is on the disk.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 stamped() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
-stamp() { printf '%s\n' "$2" >"$1.tmp" && mv -f "$1.tmp" "$1"; }
+stamp() { printf '%s\n' "$2" >"$1.tmp" && sync -f "$1.tmp" && mv -f "$1.tmp" "$1"; }
 
 # lock NAME: one run of a step at a time; the lock goes with the process and its children.
 lock() {
