@@ -4,6 +4,7 @@
 # What all scripts share: where things are, one line per step, stamps, locks.
 # To be sourced by a script in scripts/ or qemu/, with `set -eu` in force.
 
+unset CDPATH
 TOP=$(cd "$(dirname "$0")/.." && pwd -P)
 BUILD=${BUILD:-$TOP/build}
 case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
@@ -125,6 +126,21 @@ logged() {
 	[ "$status" = 0 ] && return
 	echo "$ME: failed (status $status): the end of $log:" >&2
 	tail -n 20 "$log" | sed 's/^/    /' >&2
+	return "$status"
+}
+
+# late TEXT COMMAND...: says TEXT when the command takes more than three seconds.
+late() {
+	text=$1
+	shift
+	(
+		exec 9>&-
+		sleep 3 >/dev/null 2>&1 && kill -0 $$ && say "$text"
+	) &
+	ticker=$!
+	status=0
+	"$@" || status=$?
+	kill "$ticker" 2>/dev/null || :
 	return "$status"
 }
 
