@@ -3,8 +3,9 @@
 //! Chooses which architecture's parts of the module are tested (`scripts/host-tests` does each).
 
 fn main() {
-    let arch = std::env::var("HOST_TESTS_ARCH").unwrap_or_else(|_| "X86".into());
-    println!("cargo:rerun-if-env-changed=HOST_TESTS_ARCH");
+    let arm64 = std::env::var_os("CARGO_FEATURE_ARM64").is_some();
+    let arch = if arm64 { "ARM64" } else { "X86" };
+    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-cfg=CONFIG_{arch}");
     println!("cargo:rustc-cfg=CONFIG_MMU_NOTIFIER");
 }
