@@ -7,7 +7,7 @@ use crate::{
     property::lay_out,
     recipe::{Recipe, Space, PFN},
     reference::{Plain, PlainSpace, PlainVma},
-    sys::{self, folio::LockedFolio},
+    sys::{self, folio::LockedFolio, tlb},
     ttu::{self, flags::TtuFlags, tally::Tally},
 };
 use core::ptr;
@@ -24,11 +24,14 @@ pub(crate) struct Machine {
     /// Swap references that others have.
     foreign: Vec<i32>,
     extra_refs: i32,
+    /// A flush was put off of what may have been written through.
+    writable: bool,
 }
 
 impl Machine {
     pub(crate) fn new(recipe: &Recipe) -> Self {
         WALKED.set((ptr::null_mut(), ptr::null_mut()));
+        forget_flushes();
         let nr = 1 << recipe.order;
         let foreign = lay_out(&recipe.counts, nr);
         let odd = (0..nr).map(|index| (recipe.odd_slots >> index) & 1 != 0);
@@ -40,6 +43,7 @@ impl Machine {
             vmas: vec![],
             foreign,
             extra_refs: recipe.extra_refs,
+            writable: false,
         };
         let folio = &mut *machine.folio;
         folio.slots = &raw mut *machine.slots;
@@ -96,7 +100,10 @@ impl Machine {
                     vm_flags: space.vma_flags[index],
                 },
                 vm_mm: &raw mut *mm,
-                vm_ops: ptr::null(),
+                vm_ops: match space.vma_flags[index] & OF_FILE {
+                    0 => ptr::null(),
+                    _ => ptr::dangling(),
+                },
                 folio_address: mm_struct::address_of(place),
                 folio: &raw mut *self.folio,
             });
@@ -191,6 +198,8 @@ impl Machine {
                     first: place(vma.folio_address),
                     locked: vma.has(VM_LOCKED),
                     droppable: vma.has(VM_DROPPABLE),
+                    armed: vma.has(VM_UFFD_MISSING) || vma.has(VM_UFFD_WP),
+                    leaves_markers: vma.has(OF_FILE) && vma.has(VM_UFFD_WP),
                 })
                 .collect(),
             exclusive: self
@@ -207,14 +216,18 @@ impl Machine {
             hwpoison: self.folio.hwpoison,
             pin_questions: self.folio.pin_questions,
             pinned_from: self.folio.pinned_from,
+            writable: self.writable,
         }
     }
 
-    /// Has the module unmap the folio.
+    /// Has the module unmap the folio, and do what it has put off.
     pub(crate) fn unmap(&mut self, flags: TtuFlags) -> Tally {
         let mut tally = Tally::default();
         let folio = LockedFolio::trylock(sys::lend(&mut self.folio)).unwrap();
         ttu::try_to_unmap(&folio, flags, &mut tally);
+        // SAFETY: The batch of this thread, of which nobody has a reference now.
+        self.writable = unsafe { (*current_tlb_ubc()).writable };
+        tlb::try_to_unmap_flush();
         tally
     }
 

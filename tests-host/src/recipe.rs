@@ -75,12 +75,24 @@ fn row_length() -> impl Strategy<Value = usize> {
 fn flags() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => Just(WRITE),
-        1 => (any::<bool>(), any::<bool>(), any::<bool>(), 0..4u64).prop_map(
-            |(write, soft_dirty, uffd, pkey)| {
+        1 => (any::<[bool; 3]>(), prop::bool::weighted(0.3), 0..4u64).prop_map(
+            |([write, soft_dirty, uffd], unused, pkey)| {
                 let bit = |set, flag| if set { flag } else { 0 };
-                bit(write, WRITE) | bit(soft_dirty, SOFT_DIRTY) | bit(uffd, UFFD) | (pkey << 6)
+                bit(write, WRITE)
+                    | bit(soft_dirty, SOFT_DIRTY)
+                    | bit(uffd, UFFD)
+                    | bit(unused, UNUSED)
+                    | (pkey << 6)
             }
         ),
+    ]
+}
+
+fn vma_flags() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        8 => Just(0),
+        1 => prop_oneof![Just(VM_UFFD_WP), Just(VM_UFFD_WP | OF_FILE)],
+        2 => 0..32usize
     ]
 }
 
@@ -113,7 +125,7 @@ prop_compose! {
             3 => Just(vec![]),
             1 => prop::collection::vec(1..NR_MAX, 1..3)
         ],
-        vma_flags in prop::collection::vec(prop_oneof![9 => Just(0), 1 => 0..4usize], 3),
+        vma_flags in prop::collection::vec(vma_flags(), 3),
         rows in prop::collection::vec((row_length(), kind(), flags()), 1..6),
         (accessed, dirty) in (mask(), mask()),
         huge in prop::bool::weighted(0.3),

@@ -39,6 +39,10 @@ pub(crate) struct PlainVma {
     pub(crate) first: usize,
     pub(crate) locked: bool,
     pub(crate) droppable: bool,
+    /// Userfaultfd watches it.
+    pub(crate) armed: bool,
+    /// What userfaultfd protects has to be known when it is gone, too.
+    pub(crate) leaves_markers: bool,
 }
 
 /// All that an unmap changes.
@@ -56,6 +60,8 @@ pub(crate) struct Plain {
     pub(crate) hwpoison: bool,
     pub(crate) pin_questions: u32,
     pub(crate) pinned_from: Option<u32>,
+    /// A flush was put off of what may have been written through.
+    pub(crate) writable: bool,
 }
 
 /// What has to be counted.
@@ -87,10 +93,12 @@ impl PlainSpace {
 }
 
 /// Whether two entries next to each other may be handled as one: of two pages next to each other,
-/// and otherwise different only in what is `loose`.
+/// and otherwise different only in what is `loose`. What nobody needs is dropped one by one.
 fn joined(pte: pte_t, next: pte_t, loose: u64) -> bool {
     let page_step = pte_t::new(1, 0).pte;
-    pte.has(PRESENT) && next.without(loose).pte == pte.without(loose).pte + page_step
+    pte.has(PRESENT)
+        && !pte.has(UNUSED)
+        && next.without(loose).pte == pte.without(loose).pte + page_step
 }
 
 impl Plain {
@@ -186,6 +194,7 @@ impl Plain {
             self.dirty |= loose & DIRTY != 0;
             if asked.batch_flush && space.defer {
                 space.put_off += 1;
+                self.writable |= loose & DIRTY != 0;
                 space.tlb_flush_batched = match space.tlb_flush_batched {
                     many if many % (1 << 15) > 16383 => 1,
                     few => few + 1,
@@ -237,6 +246,10 @@ impl Plain {
             ptes[0] = pte_t::new(PFN + page, HWPOISON);
             return Ok(());
         }
+        if ptes[0].has(PRESENT | UNUSED) && !vma.armed {
+            ptes[0] = pte_t::default();
+            return Ok(());
+        }
         if !self.swapbacked {
             if self.dirty && !vma.droppable {
                 self.swapbacked = true;
@@ -245,7 +258,12 @@ impl Plain {
             if self.extra_refs != 0 {
                 return Err(Stop::ExtraReferences);
             }
-            ptes.fill(pte_t::default());
+            for pte in ptes {
+                *pte = match pte.has(UFFD) || pte.has(SWP_UFFD) {
+                    true if vma.leaves_markers => pte_t::new(0, MARKER),
+                    _ => pte_t::default(),
+                };
+            }
             return Ok(());
         }
         for &count in &self.counts[page..page + nr] {

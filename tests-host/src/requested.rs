@@ -3,7 +3,7 @@
 //! From an address to a folio, and what becomes of it when that is asked for.
 
 use crate::{
-    bindings::PAGE_SIZE,
+    bindings::{OF_FILE, PAGE_SIZE},
     control::{
         reason::Reason,
         request::{Path, Request},
@@ -41,9 +41,16 @@ fn event() -> impl Strategy<Value = Option<Event>> {
     prop::option::weighted(0.2, any)
 }
 
-/// A folio to which no swap entry refers yet.
+/// A folio in anonymous memory, to which no swap entry refers yet.
 fn on_list() -> impl Strategy<Value = Recipe> {
     recipe().prop_map(|mut recipe| {
+        for flags in recipe
+            .spaces
+            .iter_mut()
+            .flat_map(|space| &mut space.vma_flags)
+        {
+            *flags &= !OF_FILE;
+        }
         recipe.counts = vec![(1, 0)];
         recipe.swapbacked |= recipe.dirty;
         recipe
@@ -94,8 +101,9 @@ fn a_folio_is_unmapped_or_its_swap_slots_are_given_back() {
             prop_assert_eq!(outcome.failure.is_some(), mapped);
             prop_assert_eq!(outcome.pages, folio.pages().len());
             prop_assert_eq!(outcome.unmapped, outcome.tally.unmapped as usize);
-            // A lazily freed folio goes with its last mapping.
-            prop_assert_eq!(folio.freed, !mapped && (reclaim || !machine.in_swapcache()));
+            // What is in no swap slot goes with its last mapping, unless somebody has it.
+            let nobody_has_it = !machine.in_swapcache() && recipe.extra_refs == 0;
+            prop_assert_eq!(folio.freed, !mapped && (reclaim || nobody_has_it));
             prop_assert!(folio.lru || folio.freed, "not on its list");
             let reclaimed = if reclaim && !mapped {
                 folio.pages().len()

@@ -6,12 +6,15 @@ use crate::{
     bindings::*,
     machine::Machine,
     property::holds,
-    recipe::{recipe, Kind, Recipe},
+    recipe::{recipe, Kind, Recipe, Space},
     reference::{Asked, Counted, Plain},
     ttu::{flags::TtuFlags, tally::Stop},
 };
 use proptest::prelude::*;
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Unmaps the folio by the module and by the reference, and compares all there is.
 ///
@@ -61,6 +64,13 @@ fn unmap(recipe: &Recipe) -> Result<(Plain, Machine, Counted), TestCaseError> {
     Ok((before, machine, counted))
 }
 
+/// Has no entry say that its page is not needed.
+fn all_needed(space: &mut Space) {
+    for (_, _, flags) in &mut space.rows {
+        *flags &= !UNUSED;
+    }
+}
+
 /// One address space, one VMA, and pages that can be pinned or without room for a count.
 fn with_failures() -> impl Strategy<Value = Recipe> {
     let failure = prop_oneof![
@@ -71,6 +81,7 @@ fn with_failures() -> impl Strategy<Value = Recipe> {
         recipe.spaces.truncate(1);
         recipe.spaces[0].cuts.clear();
         recipe.spaces[0].vma_flags = vec![0];
+        all_needed(&mut recipe.spaces[0]);
         recipe.swapbacked = true;
         recipe.hwpoison = false;
         recipe.pinned_from = pinned_from;
@@ -149,6 +160,7 @@ fn a_folio_mapped_evenly_is_one_batch_a_page_table() {
         space.cuts.clear();
         space.vma_flags = vec![0];
         space.huge = false;
+        all_needed(space);
         space.rows = vec![(64, Kind::Page, space.rows[0].2)];
         let (first, nr) = (space.place, 1 << recipe.order);
         let tables = (first + nr - 1) / HPAGE_PMD_NR - first / HPAGE_PMD_NR + 1;
@@ -166,13 +178,34 @@ fn a_folio_mapped_evenly_is_one_batch_a_page_table() {
     });
 }
 
+/// What has become of entries that are out of the ordinary, each said once.
+fn fates(before: &Plain, now: &Plain) -> BTreeSet<&'static str> {
+    let mut fates = BTreeSet::new();
+    for vma in &before.vmas {
+        let ptes = |plain: &Plain| plain.spaces[vma.space].ptes[vma.range.clone()].to_vec();
+        for (old, new) in ptes(before).into_iter().zip(ptes(now)) {
+            let protected = vma.leaves_markers && (old.has(UFFD) || old.has(SWP_UFFD));
+            fates.extend([
+                (old.has(UNUSED) && new.pte == 0).then_some("dropped, not being needed"),
+                (old.has(UNUSED) && new.has(SWAP)).then_some("kept for userfaultfd"),
+                (protected && new.has(SWP_UFFD)).then_some("a marker is overwritten"),
+                (old.has(DEVICE_EXCLUSIVE) && new.has(SWAP)).then_some("a device's is gone"),
+            ]);
+        }
+    }
+    fates.into_iter().flatten().collect()
+}
+
 #[test]
 fn the_cases_reach_every_way_to_end() {
     let seen = RefCell::new(BTreeMap::new());
     let see = |what: String| *seen.borrow_mut().entry(what).or_insert(0) += 1;
     holds(10_000, recipe(), |recipe| {
-        let (_, _, counted) = unmap(&recipe)?;
+        let (before, machine, counted) = unmap(&recipe)?;
         see(format!("{:?}", counted.stop));
+        for what in fates(&before, &machine.plain()) {
+            see(what.into());
+        }
         if counted.restored > 0 && counted.unmapped > 0 {
             see("stopped within a batch or behind one".into());
         }
@@ -195,6 +228,10 @@ fn the_cases_reach_every_way_to_end() {
         "stopped within a batch or behind one",
         "more runs than batches",
         "a long batch among others",
+        "dropped, not being needed",
+        "kept for userfaultfd",
+        "a marker is overwritten",
+        "a device's is gone",
     ] {
         let times = seen.get(what).copied().unwrap_or(0);
         assert!(times >= 50, "{what}: {times} of 10000; {seen:?}");

@@ -2,7 +2,10 @@
 
 //! The lists that reclaim goes by, and what it does at last.
 
-use super::pages::{folio, folio_mapped, folio_put};
+use super::{
+    pages::{folio, folio_mapped},
+    refs::folio_put,
+};
 
 pub(crate) unsafe fn lru_add_drain() {}
 

@@ -21,6 +21,12 @@ pub(crate) const MM_ANONPAGES: i32 = 0;
 pub(crate) const MM_SWAPENTS: i32 = 1;
 pub(crate) const VM_LOCKED: usize = 1;
 pub(crate) const VM_DROPPABLE: usize = 2;
+/// Userfaultfd is told of accesses to what is missing.
+pub(crate) const VM_UFFD_MISSING: usize = 4;
+/// Userfaultfd is told of writes.
+pub(crate) const VM_UFFD_WP: usize = 8;
+/// No flag of the kernel: the VMA maps a file, and the folio is a private copy of a part of it.
+pub(crate) const OF_FILE: usize = 16;
 pub(crate) const pid_type_PIDTYPE_PID: u32 = 0;
 pub(crate) const FW_ZEROPAGE: u32 = 1;
 pub(crate) type folio_walk_flags_t = u32;
@@ -49,6 +55,8 @@ pub(crate) struct mm_struct {
     pub(crate) contpte: Option<usize>,
     /// Entries that the last hint was about.
     pub(crate) hinted: Range<usize>,
+    /// Entries that any hint was about since the walk's last step.
+    pub(crate) hints: Vec<Range<usize>>,
     /// How many times a contpte block was unfolded.
     pub(crate) unfolded: u32,
 }
@@ -135,8 +143,8 @@ impl vm_area_struct {
     }
 }
 
-pub(crate) unsafe fn userfaultfd_armed(_vma: *mut vm_area_struct) -> bool {
-    false
+pub(crate) unsafe fn userfaultfd_armed(vma: *mut vm_area_struct) -> bool {
+    (*vma).has(VM_UFFD_MISSING) || (*vma).has(VM_UFFD_WP)
 }
 
 pub(crate) unsafe fn add_mm_counter(mm: *mut mm_struct, member: i32, value: isize) {

@@ -36,12 +36,16 @@ macro_rules! check_eq {
 }
 
 mod lru;
+mod mask;
 mod mm;
 mod pages;
 mod pte;
+mod refs;
 mod rmap;
 mod swap;
 mod table;
 mod tlb;
 
-pub(crate) use {lru::*, mm::*, pages::*, pte::*, rmap::*, swap::*, table::*, tlb::*};
+pub(crate) use {
+    lru::*, mask::*, mm::*, pages::*, pte::*, refs::*, rmap::*, swap::*, table::*, tlb::*,
+};

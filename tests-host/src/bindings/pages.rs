@@ -84,6 +84,10 @@ pub(crate) struct folio {
     pub(crate) pin_questions: u32,
     /// A full barrier between the last clearing of entries and the question.
     pub(crate) barrier: bool,
+    /// Its references were read, without a barrier since.
+    pub(crate) refs_read: bool,
+    /// Its mapping in an mlocked VMA is gone, and may wait in a CPU's batch to be munlocked.
+    pub(crate) undrained: bool,
     /// Pages whose exclusive flag was cleared, without a barrier since.
     pub(crate) unfenced: Range<usize>,
 }
@@ -136,6 +140,8 @@ impl folio {
             pinned_from: None,
             pin_questions: 0,
             barrier: false,
+            refs_read: false,
+            undrained: false,
             unfenced: 0..0,
         })
     }
@@ -175,7 +181,6 @@ macro_rules! flags {
 
 flags! {
     folio_test_lru = lru,
-    folio_test_dirty = dirty,
     folio_test_hwpoison = hwpoison,
     folio_contain_hwpoisoned_page = hwpoison,
     folio_test_mlocked = mlocked,
@@ -230,51 +235,8 @@ pub(crate) unsafe fn folio_mapped(folio: *const folio) -> bool {
     folio_mapcount(folio) > 0
 }
 
-pub(crate) unsafe fn folio_ref_count(folio: *const folio) -> i32 {
-    (*folio).refs
-}
-
-pub(crate) unsafe fn folio_get(folio: *mut folio) {
-    check!((*folio).refs > 0);
-    (*folio).refs += 1;
-}
-
-pub(crate) unsafe fn folio_put(folio: *mut folio) {
-    folio_put_refs(folio, 1);
-}
-
-pub(crate) unsafe fn folio_put_refs(folio: *mut folio, refs: i32) {
-    (*folio).refs -= refs;
-    check!((*folio).refs >= 0, "a reference is put that nobody has");
-    if (*folio).refs == 0 {
-        check!(!folio_mapped(folio), "a mapped folio is freed");
-        check!(!(*folio).locked, "a locked folio is freed");
-        (*folio).freed = true;
-    }
-}
-
-pub(crate) unsafe fn folio_trylock(folio: *mut folio) -> bool {
-    !core::mem::replace(&mut (*folio).locked, true)
-}
-
-pub(crate) unsafe fn folio_unlock(folio: *mut folio) {
-    check!((*folio).locked, "the folio is not locked");
-    (*folio).locked = false;
-}
-
-pub(crate) unsafe fn folio_mark_dirty(folio: *mut folio) -> bool {
-    !core::mem::replace(&mut (*folio).dirty, true)
-}
-
 pub(crate) unsafe fn folio_set_swapbacked(folio: *mut folio) {
     (*folio).set(PG_SWAPBACKED, true);
-}
-
-pub(crate) unsafe fn folio_maybe_dma_pinned(folio: *mut folio) -> bool {
-    check!((*folio).barrier, "no barrier before the pinned check");
-    let question = (*folio).pin_questions;
-    (*folio).pin_questions += 1;
-    (*folio).pinned_from.is_some_and(|from| question >= from)
 }
 
 /// The pages from `page` on, if their folio has them.

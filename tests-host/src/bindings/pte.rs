@@ -21,6 +21,8 @@ pub(crate) const PKEY: u64 = 3 << 6;
 pub(crate) const CONT: u64 = 1 << 8;
 /// What may differ between the entries of a block.
 pub(crate) const LOOSE: u64 = DIRTY | ACCESSED;
+/// The guest of a virtual machine does not need the content (s390).
+pub(crate) const UNUSED: u64 = 1 << 9;
 
 // Of entries that are not present.
 pub(crate) const SWAP: u64 = 1 << 16;
@@ -29,6 +31,8 @@ pub(crate) const HWPOISON: u64 = 1 << 18;
 pub(crate) const SWP_EXCLUSIVE: u64 = 1 << 19;
 pub(crate) const SWP_SOFT_DIRTY: u64 = 1 << 20;
 pub(crate) const SWP_UFFD: u64 = 1 << 21;
+/// Nothing is there, but userfaultfd protects it (`PTE_MARKER_UFFD_WP`).
+pub(crate) const MARKER: u64 = 1 << 22;
 
 const SHIFT: u32 = 32;
 
@@ -68,6 +72,11 @@ impl pte_t {
         ((self.pte ^ (inverted(self.pte) << SHIFT)) >> SHIFT) as usize
     }
 
+    /// Nothing is lost by overwriting it.
+    pub(crate) fn is_none(self) -> bool {
+        self.pte == 0 || self.has(MARKER)
+    }
+
     pub(crate) fn with(self, flags: u64) -> Self {
         Self {
             pte: self.pte | flags,
@@ -99,6 +108,7 @@ tests! {
     pte_dirty = DIRTY,
     pte_soft_dirty = SOFT_DIRTY,
     pte_uffd = UFFD,
+    pte_unused = UNUSED,
     pte_swp_soft_dirty = SWP_SOFT_DIRTY,
     pte_swp_uffd = SWP_UFFD,
 }
@@ -116,10 +126,6 @@ setters! {
     pte_swp_mkexclusive = SWP_EXCLUSIVE,
     pte_swp_mksoft_dirty = SWP_SOFT_DIRTY,
     pte_swp_mkuffd = SWP_UFFD,
-}
-
-pub(crate) unsafe fn pte_unused(_pte: pte_t) -> bool {
-    false
 }
 
 pub(crate) unsafe fn pte_pfn(pte: pte_t) -> usize {
@@ -153,13 +159,6 @@ pub(crate) unsafe fn pte_mkyoung(pte: pte_t) -> pte_t {
 #[cfg(CONFIG_X86)]
 pub(crate) unsafe fn pte_mkdirty(pte: pte_t) -> pte_t {
     pte.with(DIRTY | SOFT_DIRTY)
-}
-
-pub(crate) unsafe fn pte_batch_mask(contpte: bool) -> pteval_t {
-    match contpte {
-        true => !LOOSE,
-        false => !(LOOSE | CONT),
-    }
 }
 
 pub(crate) unsafe fn pte_next_swp_offset(pte: pte_t) -> pte_t {

@@ -80,6 +80,7 @@ impl page_vma_mapped_walk {
 
     unsafe fn unlock(&mut self) {
         check_swap_entries();
+        check!(!(*self.folio).undrained, "mlock_drain_local() is missing");
         let mm = &mut *(*self.vma).vm_mm;
         mm.hide();
         mm.locked = None;
@@ -93,6 +94,7 @@ pub(crate) unsafe fn page_vma_mapped_walk(walk: *mut page_vma_mapped_walk) -> bo
     let walk = &mut *walk;
     let mm = (*walk.vma).vm_mm;
     (*mm).hinted = 0..0;
+    (*mm).hints.clear();
     if !walk.pmd.is_null() {
         walk.unlock();
         return false;

@@ -55,6 +55,8 @@ pub(crate) struct swap_cluster_info {
     pub(crate) memory: bool,
     /// Whether there is room on the device.
     pub(crate) space: bool,
+    /// Whether nothing was ever written to the slots.
+    pub(crate) blank: bool,
     /// The words of the cluster, while it is locked.
     pub(crate) table: *mut atomic_long_t,
     words: Vec<atomic_long_t>,
@@ -67,6 +69,7 @@ impl swap_cluster_info {
             odd,
             memory,
             space: true,
+            blank: false,
             table: ptr::null_mut(),
             words: vec![],
         }
@@ -159,8 +162,18 @@ pub(crate) unsafe fn folio_alloc_swap(folio: *mut folio) -> i32 {
         return kernel::error::code::ENOMEM.to_errno();
     }
     folio.give_slots(true);
+    (*folio.slots).blank = true;
     folio.refs += folio.pages().len() as i32;
     0
+}
+
+/// A folio is let go of: a clean one need not be written to its slots before it is freed.
+pub(crate) unsafe fn check_content(folio: *const folio) {
+    let folio = &*folio;
+    check!(
+        !folio.has(PG_SWAPCACHE) || folio.dirty || !(*folio.slots).blank,
+        "the content will be lost"
+    );
 }
 
 pub(crate) unsafe fn folio_free_swap(folio: *mut folio) -> bool {

@@ -3,7 +3,7 @@
 //! Reading and writing entries in a page table.
 
 use super::{
-    mm::{mm_struct, vm_area_struct},
+    mm::{mm_struct, vm_area_struct, VM_LOCKED, VM_UFFD_WP},
     pages::{folio, page, pages_from, PG_ANON_EXCLUSIVE},
     pte::*,
     rmap::WALKED,
@@ -84,6 +84,7 @@ pub(crate) unsafe fn pte_batch_hint(ptep: *mut pte_t, pte: pte_t) -> u32 {
         _ => 1,
     };
     mm.hinted = place..place + nr;
+    mm.hints.push(place..place + nr);
     nr as u32
 }
 
@@ -107,6 +108,19 @@ impl mm_struct {
     }
 }
 
+#[cfg(CONFIG_ARM64)]
+impl mm_struct {
+    /// A batch is cleared: what is in blocks need not have been looked at entry by entry.
+    fn check_hints(&self, place: usize, nr: usize) {
+        let asked = |place| self.hints.iter().any(|hint| hint.contains(&place));
+        check!(
+            nr == 1 || (place..place + nr).all(|place| !self.raw[place].has(CONT) || asked(place)),
+            "entries {place} to {}: a block nobody has asked about",
+            place + nr
+        );
+    }
+}
+
 #[cfg(CONFIG_X86)]
 pub(crate) unsafe fn ptep_get_and_clear(
     mm: *mut mm_struct,
@@ -123,6 +137,7 @@ pub(crate) unsafe fn get_and_clear_ptes(
     ptep: *mut pte_t,
     nr: u32,
 ) -> pte_t {
+    (*mm).check_hints((*mm).place(ptep, nr as usize), nr as usize);
     (*mm).unfold((*mm).place(ptep, nr as usize), nr as usize);
     let mut merged = pte_t::default();
     for index in 0..nr as usize {
@@ -163,13 +178,17 @@ pub(crate) unsafe fn cond_install_uffd_wp_ptes(
     vma: *mut vm_area_struct,
     address: usize,
     ptep: *mut pte_t,
-    _pte: pte_t,
+    pte: pte_t,
     nr: usize,
 ) {
-    let mm = &*(*vma).vm_mm;
+    let mm = &mut *(*vma).vm_mm;
     let place = mm.place(ptep, nr);
     check_eq!(address, mm_struct::address_of(place), "another address");
-    check!(mm.raw[place..place + nr].iter().all(|pte| pte.pte == 0));
+    let entries = &mut mm.raw[place..place + nr];
+    check!(entries.iter().all(|pte| pte.pte == 0));
+    if !(*vma).vm_ops.is_null() && (*vma).has(VM_UFFD_WP) && (pte.has(UFFD) || pte.has(SWP_UFFD)) {
+        entries.fill(pte_t::new(0, MARKER));
+    }
 }
 
 /// Puts present entries back.
@@ -190,7 +209,7 @@ pub(crate) unsafe fn set_ptes(
     );
     for index in 0..nr as usize {
         let entry = &mut (&mut (*mm).raw)[place + index];
-        check_eq!(entry.pte, 0, "an entry is overwritten");
+        check!(entry.is_none(), "an entry is overwritten");
         *entry = match index {
             0 => pte,
             _ => pte_advance_pfn(pte, index),
@@ -204,7 +223,7 @@ pub(crate) unsafe fn set_pte_at(mm: *mut mm_struct, address: usize, ptep: *mut p
     check_eq!(address, mm_struct::address_of(place), "another address");
     check!(!pte.has(PRESENT), "set_pte_at() of a present entry");
     let entry = &mut (&mut (*mm).raw)[place];
-    check_eq!(entry.pte, 0, "an entry is overwritten");
+    check!(entry.is_none(), "an entry is overwritten");
     *entry = pte;
 }
 
@@ -212,9 +231,9 @@ pub(crate) unsafe fn folio_remove_rmap_ptes(
     folio: *mut folio,
     page: *mut page,
     nr: i32,
-    _vma: *mut vm_area_struct,
+    vma: *mut vm_area_struct,
 ) {
-    walked();
+    let (_, walked) = walked();
     check!(nr > 0, "no page");
     check!(
         ptr::eq(page.sub((*page).index).cast(), folio),
@@ -224,12 +243,17 @@ pub(crate) unsafe fn folio_remove_rmap_ptes(
         check!(page.mapcount > 0, "the page is not mapped");
         page.mapcount -= 1;
     }
+    walked.undrained = (*vma).has(VM_LOCKED);
 }
 
-pub(crate) unsafe fn mlock_drain_local() {}
+pub(crate) unsafe fn mlock_drain_local() {
+    let (_, folio) = walked();
+    check!(folio.undrained, "there is nothing to drain");
+    folio.undrained = false;
+}
 
 pub(crate) unsafe fn mlock_vma_folio(folio: *mut folio, vma: *mut vm_area_struct) {
-    check!((*vma).has(super::mm::VM_LOCKED));
+    check!((*vma).has(VM_LOCKED));
     (*folio).mlocked = true;
 }
 
@@ -243,5 +267,5 @@ pub(crate) unsafe fn smp_mb__after_atomic() {
 }
 
 pub(crate) unsafe fn smp_rmb() {
-    walked();
+    walked().1.refs_read = false;
 }

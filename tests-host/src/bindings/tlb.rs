@@ -4,7 +4,9 @@
 
 use super::{
     mm::{mm_struct, vm_area_struct, PAGE_SIZE},
+    pages::folio,
     pte::{pte_t, PRESENT},
+    rmap::WALKED,
 };
 use core::{cell::UnsafeCell, ffi::c_void, ops::Range};
 
@@ -49,14 +51,17 @@ pub(crate) struct tlbflush_unmap_batch {
 }
 
 /// The architecture's part of that.
-pub(crate) struct arch_tlbflush_unmap_batch;
+pub(crate) struct arch_tlbflush_unmap_batch {
+    /// Address spaces with a flush pending.
+    mms: Vec<*mut mm_struct>,
+}
 
 struct Current(UnsafeCell<tlbflush_unmap_batch>);
 
 thread_local! {
     static CURRENT: Current = const {
         Current(UnsafeCell::new(tlbflush_unmap_batch {
-            arch: arch_tlbflush_unmap_batch,
+            arch: arch_tlbflush_unmap_batch { mms: vec![] },
             flush_required: false,
             writable: false,
         }))
@@ -72,7 +77,7 @@ pub(crate) unsafe fn arch_tlbbatch_should_defer(mm: *mut mm_struct) -> bool {
 }
 
 pub(crate) unsafe fn arch_tlbbatch_add_pending(
-    _batch: *mut arch_tlbflush_unmap_batch,
+    batch: *mut arch_tlbflush_unmap_batch,
     vma: *mut vm_area_struct,
     start: usize,
     end: usize,
@@ -81,11 +86,39 @@ pub(crate) unsafe fn arch_tlbbatch_add_pending(
     (*mm).tlb.done(start..end);
     (*mm).tlb.pending.push(start..end);
     (*mm).tlb.put_off += 1;
+    (*batch).mms.push(mm);
 }
 
 pub(crate) unsafe fn try_to_unmap_flush() {
-    (*current_tlb_ubc()).flush_required = false;
-    (*current_tlb_ubc()).writable = false;
+    check!(WALKED.get().0.is_null(), "flushed under a page table lock");
+    let batch = &mut *current_tlb_ubc();
+    if !batch.flush_required {
+        return;
+    }
+    for mm in batch.arch.mms.drain(..) {
+        (*mm).tlb.pending.clear();
+    }
+    batch.flush_required = false;
+    batch.writable = false;
+}
+
+/// A folio is let go of: whoever locks it next may write it out, or free it.
+pub(crate) unsafe fn check_flushed(folio: *const folio) {
+    for &vma in &(*folio).vmas {
+        let pending = &(*(*vma).vm_mm).tlb.pending;
+        check!(pending.is_empty(), "CPUs may use {pending:x?} still");
+    }
+}
+
+/// Has the task forget what it has put off for objects that are gone, after a test that failed.
+pub(crate) fn forget_flushes() {
+    CURRENT.with(|current| {
+        // SAFETY: Only this thread uses it, and nobody has a reference now.
+        let batch = unsafe { &mut *current.0.get() };
+        batch.arch.mms.clear();
+        batch.flush_required = false;
+        batch.writable = false;
+    });
 }
 
 pub(crate) unsafe fn pte_accessible(_mm: *mut mm_struct, pte: pte_t) -> bool {
