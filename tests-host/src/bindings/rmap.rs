@@ -80,7 +80,6 @@ impl page_vma_mapped_walk {
 
     unsafe fn unlock(&mut self) {
         check_swap_entries();
-        check!(!(*self.folio).undrained, "mlock_drain_local() is missing");
         let mm = &mut *(*self.vma).vm_mm;
         mm.hide();
         mm.locked = None;
