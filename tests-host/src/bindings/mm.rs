@@ -39,6 +39,8 @@ pub(crate) struct mm_struct {
     /// The memory that has them, as whoever holds a pointer sees it: they are there while a page
     /// table lock is held, and otherwise something that must not be used.
     pub(crate) raw: Vec<pte_t>,
+    /// Which of them were cleared since the page table was locked.
+    pub(crate) emptied: Vec<bool>,
     /// Whether each page table is one entry of a page middle directory instead.
     pub(crate) huge: Vec<bool>,
     /// Entries that may be touched: the page table lock is held, and they are within the VMA.

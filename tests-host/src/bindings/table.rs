@@ -25,6 +25,7 @@ impl mm_struct {
     /// A page table was locked. All are shown, as the memory around a table is there as well.
     pub(crate) fn show(&mut self) {
         self.raw.resize(self.ptes.len(), POISON);
+        self.emptied = vec![false; self.ptes.len()];
         check!(
             self.raw.iter().all(|&pte| pte == POISON),
             "an entry was written without a lock"
@@ -52,10 +53,11 @@ pub(crate) unsafe fn check_swap_entries() {
         return;
     }
     let (mm, folio) = (&*mm, &*folio);
-    for (new, old) in mm.raw.iter().zip(&mm.ptes) {
+    for (place, (new, old)) in mm.raw.iter().zip(&mm.ptes).enumerate() {
         if new == old || !new.has(SWAP) {
             continue;
         }
+        check!(mm.emptied[place], "entry {place} is overwritten");
         check!(mm.on_mmlist, "swapoff would not find the entry");
         let index = new.number().wrapping_sub(FIRST_SLOT);
         let Some(page) = folio.pages().get(index) else {
@@ -162,6 +164,7 @@ unsafe fn clear(mm: *mut mm_struct, address: usize, ptep: *mut pte_t) -> pte_t {
     let old = std::mem::take(&mut (&mut (*mm).raw)[place]);
     check!(old.has(PRESENT), "an entry is cleared that is not there");
     folio.barrier = false;
+    (&mut (*mm).emptied)[place] = true;
     (*mm).tlb.cleared(address);
     old
 }
@@ -171,6 +174,7 @@ pub(crate) unsafe fn pte_clear(mm: *mut mm_struct, address: usize, ptep: *mut pt
     check_eq!(address, mm_struct::address_of(place), "another address");
     (*mm).check_announced(address);
     (&mut (*mm).raw)[place] = pte_t::default();
+    (&mut (*mm).emptied)[place] = true;
     walked().1.barrier = false;
 }
 
