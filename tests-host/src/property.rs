@@ -30,10 +30,12 @@ pub(crate) fn holds<S: Strategy>(
     S::Value: Debug,
 {
     let number_of_seed = number("HOST_TESTS_SEED", 1);
+    let factor = number("HOST_TESTS_FACTOR", 1) as u32;
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number_of_seed.to_le_bytes());
     let config = Config {
-        cases: cases * number("HOST_TESTS_FACTOR", 1) as u32,
+        cases: cases * factor,
+        max_local_rejects: Config::default().max_local_rejects * factor,
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..Config::default()
