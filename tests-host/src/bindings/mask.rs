@@ -32,7 +32,7 @@ fn taken(contpte: bool) -> u64 {
     let mut done = true;
     let mut bits = 0;
     for line in body.lines() {
-        if line.trim() == "if (!contpte)" {
+        if compiled && line.trim() == "if (!contpte)" {
             done = !contpte;
             continue;
         }
