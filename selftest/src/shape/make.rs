@@ -98,10 +98,16 @@ pub fn mixed<'f>(
 }
 
 /// A folio with soft-dirty bits on the pages for which `dirty` is true.
+///
+/// To see which pages are written to, the kernel has write-protected all entries: those written to
+/// since are the writable ones, unless the write bits are to be equal. `ready` may then pin pages that
+/// were written to.
 pub fn soft_dirty<'f>(
     family: &'f Family,
     order: u32,
     dirty: &dyn Fn(usize) -> bool,
+    write_bits: WriteBits,
+    ready: &dyn Fn(&Subject<'_>, &Folio) -> Result<(), Stop>,
 ) -> Result<Shape<'f>, Stop> {
     let mut shape = exclusive(family, order, Mapping::Pte)?;
     let folio = shape.folio;
@@ -110,14 +116,26 @@ pub fn soft_dirty<'f>(
         let at = folio.page(i);
         shape.subjects[0].poke(at, folio::first_byte(at))?;
     }
-    let seen = pagemap::read(shape.subjects[0].pid, folio.address, folio.pages)?;
-    if (0..folio.pages).any(|i| seen[i].soft_dirty() != dirty(i)) {
+    let as_wanted = |shape: &Shape<'_>| -> Result<bool, Stop> {
+        let seen = pagemap::read(shape.subjects[0].pid, folio.address, folio.pages)?;
+        Ok((0..folio.pages).all(|i| seen[i].soft_dirty() == dirty(i)))
+    };
+    if !as_wanted(&shape)? {
         return Err(Stop::Skip("this kernel keeps no soft-dirty bits".into()));
+    }
+    ready(&shape.subjects[0], &folio)?;
+    if write_bits == WriteBits::Equal {
+        // Not in one call: of several dirty entries that it changes at once, mprotect() makes the
+        // first one soft-dirty (get_and_clear_ptes() does, on x86).
+        (0..folio.pages).try_for_each(|i| shape.read_only(&(i..i + 1)))?;
+    }
+    if !as_wanted(&shape)? {
+        return Err(Stop::Skip("the soft-dirty bits do not stay".into()));
     }
     shape.pages[0] = (0..folio.pages)
         .map(|i| {
             Some(Page {
-                writable: dirty(i),
+                writable: dirty(i) && write_bits == WriteBits::Differ,
                 soft_dirty: dirty(i),
                 ..Page::exclusive()
             })

@@ -2,6 +2,7 @@
 
 //! After the unmap: what the processes read, what they write, and the faults that it takes.
 
+use super::unmapped::check_bits;
 use super::Plan;
 use crate::observe::Snapshot;
 use crate::scenario::facts;
@@ -45,7 +46,7 @@ pub fn check_back(
     faults: &[Faults],
 ) {
     for (k, (was, now)) in before.processes.iter().zip(&back.processes).enumerate() {
-        let what = |field| format!("{field} of process {k} after reading back");
+        let what = |field: &str| format!("{field} of process {k} after reading back");
         checks.eq(&what("RssAnon"), now.status.rss_anon, was.status.rss_anon);
         checks.eq(&what("VmSwap"), now.status.vm_swap, was.status.vm_swap);
         checks.eq(
@@ -53,6 +54,7 @@ pub fn check_back(
             now.smaps.kb("Swap"),
             was.smaps.kb("Swap"),
         );
+        check_bits(checks, &what, &was.pages, &now.pages);
         if !plan.reclaim {
             let row = |s: &Snapshot| facts::row(&s.processes[k].pages, &shape.folio, None);
             checks.eq(&what("pages"), row(back), row(before));
@@ -112,6 +114,17 @@ pub fn check_own_writes(checks: &mut Checks, shape: &Shape<'_>) -> Result<(), St
     Ok(())
 }
 
+/// Each page that is shared, or whose first write the kernel wants to see, has taken a fault when it
+/// was written to, and no other has.
+pub fn check_write_faults(checks: &mut Checks, shape: &Shape<'_>, faults: &[Faults]) {
+    let loud = |p: &&Page| !p.exclusive || !p.soft_dirty;
+    for (k, pages) in shape.pages.iter().enumerate() {
+        let want = pages.iter().flatten().filter(loud).count() as u64;
+        let what = format!("minor faults of process {k} when it wrote");
+        checks.eq(&what, faults[k].minor, want);
+    }
+}
+
 /// A write to an exclusive page takes no fault and stays in its frame; one to a shared page
 /// faults. So a swap entry that lost its exclusive bit is seen, and one that won it as well.
 pub fn check_written(
@@ -121,12 +134,8 @@ pub fn check_written(
     written: &Snapshot,
     faults: &[Faults],
 ) {
+    check_write_faults(checks, shape, faults);
     for (k, pages) in shape.pages.iter().enumerate() {
-        let silent = |p: &&Page| p.exclusive && p.soft_dirty;
-        let mapped = pages.iter().flatten();
-        let loud = mapped.clone().count() - mapped.filter(silent).count();
-        let what = format!("minor faults of process {k} when it wrote");
-        checks.eq(&what, faults[k].minor, loud as u64);
         for (i, page) in pages.iter().enumerate() {
             let pfn = |s: &Snapshot| s.processes[k].pages[i].pfn();
             if page.is_some_and(|p| p.exclusive) {

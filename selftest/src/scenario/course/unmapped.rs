@@ -4,6 +4,7 @@
 
 use super::{Plan, Via};
 use crate::live::Since;
+use crate::observe::pagemap::Entry;
 use crate::observe::Snapshot;
 use crate::scenario::facts;
 use crate::shape::{bytes, Shape};
@@ -83,20 +84,11 @@ pub fn check_unmapped(
             format!("pages of process {k} are not all in their swap slots: {row}")
         });
         types.extend(now.pages.iter().filter_map(|e| e.swap_type()));
-        for (name, bit) in [("soft-dirty", 55), ("uffd-wp", 57), ("file", 61)] {
-            let bits = |pages: &[crate::observe::pagemap::Entry]| -> String {
-                pages
-                    .iter()
-                    .map(|e| if e.0 & (1 << bit) == 0 { '0' } else { '1' })
-                    .collect()
-            };
-            let what = format!("{name} bits of process {k}");
-            checks.eq(&what, bits(&now.pages), bits(&was.pages));
-        }
+        let what = |field: &str| format!("{field} of process {k}");
+        check_bits(checks, &what, &was.pages, &now.pages);
 
         let kb = (pages.iter().flatten().count() * page_size() / 1024) as u64;
         let (a, b) = (&was.status, &now.status);
-        let what = |field: &str| format!("{field} of process {k}");
         checks.eq(&what("RssAnon"), b.rss_anon + kb, a.rss_anon);
         checks.eq(&what("VmSwap"), b.vm_swap, a.vm_swap + kb);
         // There may be other pages in the same VMA.
@@ -138,6 +130,20 @@ pub fn check_unmapped(
         checks.that(!bad, || {
             format!("page frame {i} after the unmap: {} x{count}", flags.names())
         });
+    }
+}
+
+/// The bits that each page keeps wherever it goes; `what` puts a name to them.
+pub(super) fn check_bits(
+    checks: &mut Checks,
+    what: &dyn Fn(&str) -> String,
+    was: &[Entry],
+    now: &[Entry],
+) {
+    for (name, bit) in [("soft-dirty", 55), ("uffd-wp", 57), ("file", 61)] {
+        let set = |e: &Entry| if e.0 & (1 << bit) == 0 { '0' } else { '1' };
+        let bits = |pages: &[Entry]| -> String { pages.iter().map(set).collect() };
+        checks.eq(&what(&format!("{name} bits")), bits(now), bits(was));
     }
 }
 

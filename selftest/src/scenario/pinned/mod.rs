@@ -95,10 +95,11 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
     }));
 }
 
-type Make<'a> = dyn for<'f> Fn(&'f Family, &Ring) -> Result<(Shape<'f>, usize), Stop> + 'a;
+/// Makes a folio, and pins a page of it, which it tells.
+pub type Make<'a> = dyn for<'f> Fn(&'f Family, &Ring) -> Result<(Shape<'f>, usize), Stop> + 'a;
 
 /// Runs the course of a pinned folio on both paths, and compares them.
-fn both(checks: &mut Checks, reclaim: bool, make: &Make<'_>) -> Result<(), Stop> {
+pub fn both(checks: &mut Checks, reclaim: bool, make: &Make<'_>) -> Result<(), Stop> {
     course::each_path(checks, &|checks, path| {
         let ring = Ring::new()?;
         let family = Family::new(2)?;

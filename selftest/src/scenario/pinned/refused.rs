@@ -50,11 +50,7 @@ pub fn run(
     // lost its write bit or the pin its page.
     let faults = course::write_all(checks, &shape)?;
     seen.insert("written: faults".into(), format!("{faults:?}"));
-    for (k, pages) in shape.pages.iter().enumerate() {
-        let shared = pages.iter().flatten().filter(|p| !p.exclusive).count();
-        let what = format!("minor faults of process {k} when it wrote");
-        checks.eq(&what, faults[k].minor, shared as u64);
-    }
+    course::check_write_faults(checks, &shape, &faults);
     pins.check(checks, &shape)?;
 
     pins.unpin()?;
