@@ -181,6 +181,9 @@ pub fn run_on(
         &before,
         &back,
     );
+    if !plan.reclaim {
+        facts::note_frames(&mut seen, "read back", &back);
+    }
 
     shape.allow_writes()?;
     let faults = write_all(checks, &shape)?;

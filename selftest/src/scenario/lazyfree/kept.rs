@@ -77,9 +77,7 @@ fn refuse(
     let answer = course::unmap(shape, &plan(via, true))?;
     let after = shape.look()?;
     facts::note(seen, ("refused", true), &shape.folio, &before, &after);
-    if !matches!(via, Via::Module(_)) {
-        facts::note_frames(seen, "refused", &after);
-    }
+    facts::note_frames(seen, "refused", &after);
     if let Some(answer) = &answer {
         let reclaimed = answer.report.number("reclaimed");
         checks.eq("report reclaimed", reclaimed, Some(0));
