@@ -96,7 +96,7 @@ fn test(case: Case) -> Test {
 }
 
 fn run(checks: &mut Checks, case: &Case, path: Path) -> Result<Facts, Stop> {
-    let family = Family::new(2)?;
+    let family = Family::in_cgroup(2, true)?;
     let origin = System::take()?;
     let locked_pages = vmstat::summed("nr_mlock")?;
     let shape = (case.make)(&family)?;

@@ -40,7 +40,7 @@ fn unmapped(name: String, mask: Mask, bits: WriteBits, reclaim: bool) -> Test {
 /// A pin wants to write, and would make any other page soft-dirty: the last dirty one has it.
 fn refused(name: String, mask: Mask) -> Test {
     Test::new(name, move |checks| {
-        pinned::both(checks, false, &|family, ring| {
+        pinned::both(checks, (false, false), &|family, ring| {
             let dirty = |i| mask(i, PAGES);
             let pin = (0..PAGES).rfind(|i| dirty(*i)).unwrap_or(0);
             let equal = WriteBits::Equal;

@@ -23,7 +23,9 @@ pub fn check(checks: &mut Checks, folio: &Folio, before: &Snapshot, after: &Snap
         after.system.swap_used_kb,
         before.system.swap_used_kb,
     );
-    for event in ["pswpout", "thp_split_page"] {
+    // Those of a control group are there if the processes are in one.
+    let charged = ["memcg/anon", "memcg/swap.current", "memcg/swapcached"];
+    for event in ["pswpout", "thp_split_page"].into_iter().chain(charged) {
         checks.eq(event, after.system.moved(&before.system, event), 0);
     }
 }

@@ -8,13 +8,25 @@ use std::time::Duration;
 use crate::knobs;
 use crate::observe::{kpage, vmstat, System};
 use crate::shape::Shape;
+use crate::subject::Subject;
 use crate::verdict::{Checks, Stop};
 
-/// Ends the processes of a shape; after that, all must be as it was before they came.
+/// Ends the processes of a shape; after that, all must be as it was before they came, and nothing may
+/// be charged to their control group any more.
 pub fn let_go(checks: &mut Checks, shape: Shape<'_>, origin: &System) -> Result<System, Stop> {
     let folio = shape.folio;
+    let group = shape.subjects.first().and_then(Subject::cgroup);
     shape.exit()?;
-    check_gone(checks, (folio.pfn, folio.pages), origin)
+    let gone = check_gone(checks, (folio.pfn, folio.pages), origin)?;
+    if let Some(group) = group {
+        let left = group.events()?;
+        for event in ["memcg/swap.current", "memcg/anon", "memcg/swapcached"] {
+            // Not every group has its statistics watched.
+            let left = left.get(event).copied().unwrap_or(0);
+            checks.eq(&format!("{event} when all are gone"), left, 0);
+        }
+    }
+    Ok(gone)
 }
 
 /// Empties swap if, when the processes are gone, what is in use of it is in the swap cache alone, and

@@ -64,7 +64,7 @@ fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping, pin: usize
         u8::from(reclaim)
     );
     tests.push(Test::new(name, move |checks| {
-        both(checks, reclaim, &|family, ring| {
+        both(checks, (reclaim, order == 4), &|family, ring| {
             let shape = shape::exclusive(family, order, mapping)?;
             let at = shape.folio.page(pin);
             ring.pin(&shape.subjects[0], at, bytes(1))?;
@@ -81,7 +81,8 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
         format!("{bits:?}").to_lowercase()
     );
     tests.push(Test::new(name, move |checks| {
-        both(checks, false, &|family, ring| {
+        let exact = order == 4 && bits == WriteBits::Equal;
+        both(checks, (false, exact), &|family, ring| {
             let pin = (0..pages).rfind(|i| mask(*i, pages)).unwrap_or(0);
             let shape = shape::mixed(
                 family,
@@ -98,11 +99,16 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
 /// Makes a folio, and pins a page of it, which it tells.
 pub type Make<'a> = dyn for<'f> Fn(&'f Family, &Ring) -> Result<(Shape<'f>, usize), Stop> + 'a;
 
-/// Runs the course of a pinned folio on both paths, and compares them.
-pub fn both(checks: &mut Checks, reclaim: bool, make: &Make<'_>) -> Result<(), Stop> {
+/// Runs the course of a pinned folio on both paths, and compares them; with `exact`, also the
+/// statistics of a control group, which takes time.
+pub fn both(
+    checks: &mut Checks,
+    (reclaim, exact): (bool, bool),
+    make: &Make<'_>,
+) -> Result<(), Stop> {
     course::each_path(checks, &|checks, path| {
         let ring = Ring::new()?;
-        let family = Family::new(2)?;
+        let family = Family::in_cgroup(2, exact)?;
         let origin = System::take()?;
         let (shape, pin) = make(&family, &ring)?;
         let pins = Pinned { ring: &ring, pin };
