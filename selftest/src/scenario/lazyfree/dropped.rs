@@ -11,13 +11,13 @@ use crate::shape::Shape;
 use crate::subject::Family;
 use crate::verdict::{Checks, Stop};
 
-/// Has it dropped as planned.
+/// Has it dropped as planned. With `exact`, looks at the statistics of a control group as well.
 pub fn dropped(
     checks: &mut Checks,
-    plan: &Plan,
+    (plan, exact): (&Plan, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = Family::new(1)?;
+    let family = Family::in_cgroup(1, exact)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let folio = shape.folio;

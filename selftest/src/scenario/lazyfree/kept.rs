@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A folio that must not be dropped: it was written to since, or somebody else uses it.
+//!
+//! With `exact`, the statistics of its processes' control group are looked at as well, which takes time.
 
 use std::io::Read;
 
@@ -24,10 +26,10 @@ fn plan(via: Via, reclaim: bool) -> Plan {
 /// which goes to swap if this kernel swaps such a folio whole.
 pub fn redirtied(
     checks: &mut Checks,
-    via: Via,
+    (via, exact): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = Family::new(2)?;
+    let family = Family::in_cgroup(2, exact)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let mut seen = Facts::new();
@@ -36,13 +38,44 @@ pub fn redirtied(
         return Err(Stop::Fail("nothing more is done after that".into()));
     }
     if shape.folio.order > 0 && !whole::swapped()? {
-        course::read_back(checks, &shape)?;
-        course::write_all(checks, &shape)?;
-        course::let_go(checks, shape, &origin)?;
-        return Ok(seen);
+        write_and_go(checks, shape, &origin, &mut seen)?;
+    } else {
+        seen.extend(course::run_on(checks, &plan(via, false), shape, &origin)?);
     }
-    seen.extend(course::run_on(checks, &plan(via, false), shape, &origin)?);
     Ok(seen)
+}
+
+/// A folio that was written to since: refused, and at once written to by all who have it. An entry
+/// that is writable and should not be is seen by what the others then read.
+///
+/// So that goes on whatever the refusal has shown: all is still mapped, and nothing comes from swap.
+pub fn refused_and_written(
+    checks: &mut Checks,
+    (via, exact): (Via, bool),
+    make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop> {
+    let family = Family::in_cgroup(2, exact)?;
+    let origin = System::take()?;
+    let shape = make(&family)?;
+    let mut seen = Facts::new();
+    refuse_redirtied(checks, &shape, via, &mut seen)?;
+    write_and_go(checks, shape, &origin, &mut seen)?;
+    Ok(seen)
+}
+
+fn write_and_go(
+    checks: &mut Checks,
+    shape: Shape<'_>,
+    origin: &System,
+    seen: &mut Facts,
+) -> Result<(), Stop> {
+    let faults = course::read_back(checks, &shape)?;
+    seen.insert("read back: faults".into(), format!("{faults:?}"));
+    let faults = course::write_all(checks, &shape)?;
+    seen.insert("written: faults".into(), format!("{faults:?}"));
+    let gone = course::let_go(checks, shape, origin)?;
+    facts::note_system(seen, "gone", origin, &gone);
+    Ok(())
 }
 
 fn refuse_redirtied(
@@ -97,11 +130,11 @@ fn refuse(
 /// A clean folio of which a pipe has a page: it may not be dropped until the pipe is empty.
 pub fn in_use(
     checks: &mut Checks,
-    via: Via,
+    (via, exact): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
     let (mut from, to) = sys::pipe()?;
-    let family = Family::new(1)?;
+    let family = Family::in_cgroup(1, exact)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let folio = shape.folio;

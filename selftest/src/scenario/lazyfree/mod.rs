@@ -8,13 +8,23 @@ mod kept;
 mod shapes;
 
 use super::course::{each_path, Plan, Via};
+use super::facts::Facts;
 use crate::runner::Test;
-use crate::shape::{self, bytes, WriteBits};
+use crate::shape::{self, bytes, Shape, WriteBits};
+use crate::subject::Family;
+use crate::verdict::{Checks, Stop};
 
 pub use counts::Counts;
 pub use dropped::{check_dropped, dropped};
-pub use kept::{in_use, redirtied};
+pub use kept::{in_use, redirtied, refused_and_written};
 pub use shapes::{clean, droppable, forked, free, write_again, Make};
+
+/// What becomes of a folio that is made in some way.
+type Course = fn(
+    &mut Checks,
+    (Via, bool),
+    &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop>;
 
 /// Clean, written to since, in use by a pipe, droppable, and of several write bits.
 pub fn tests() -> Vec<Test> {
@@ -26,9 +36,11 @@ pub fn tests() -> Vec<Test> {
                 let name = format!("lazyfree: {size}, {name}, reclaim={}", u8::from(reclaim));
                 tests.push(Test::new(name, move |checks| {
                     each_path(checks, &|checks, path| {
-                        dropped(checks, &Plan::new(Via::Module(path), reclaim), &|f| {
-                            make(f, order, mapping)
-                        })
+                        dropped(
+                            checks,
+                            (&Plan::new(Via::Module(path), reclaim), order == 4),
+                            &|f| make(f, order, mapping),
+                        )
                     })
                 }));
             }
@@ -45,7 +57,7 @@ pub fn tests() -> Vec<Test> {
             let name = format!("lazyfree: {size}, {name} written since");
             tests.push(Test::new(name, move |checks| {
                 each_path(checks, &|checks, path| {
-                    redirtied(checks, Via::Module(path), &|f| {
+                    redirtied(checks, (Via::Module(path), order == 4), &|f| {
                         let shape = clean(f, order, mapping)?;
                         write_again(&shape, &pages)?;
                         Ok(shape)
@@ -56,7 +68,9 @@ pub fn tests() -> Vec<Test> {
         let name = format!("lazyfree: {size}, a page in a pipe");
         tests.push(Test::new(name, move |checks| {
             each_path(checks, &|checks, path| {
-                in_use(checks, Via::Module(path), &|f| clean(f, order, mapping))
+                in_use(checks, (Via::Module(path), order == 4), &|f| {
+                    clean(f, order, mapping)
+                })
             })
         }));
     }
@@ -66,16 +80,21 @@ pub fn tests() -> Vec<Test> {
         ("every second page", |i| i % 2 == 0),
     ] {
         let name = format!("lazyfree: 64 kB, {name} writable and written since, the rest shared");
-        tests.push(Test::new(name, move |checks| {
-            each_path(checks, &|checks, path| {
-                redirtied(checks, Via::Module(path), &|f| {
-                    let shape = shape::mixed(f, 4, &mask, WriteBits::Differ, &|_, _| Ok(()))?;
-                    free(&shape)?;
-                    write_again(&shape, &[0])?;
-                    Ok(shape)
+        for (then, course) in [
+            ("", redirtied as Course),
+            (", and all written then", refused_and_written),
+        ] {
+            tests.push(Test::new(format!("{name}{then}"), move |checks| {
+                each_path(checks, &|checks, path| {
+                    course(checks, (Via::Module(path), true), &|f| {
+                        let shape = shape::mixed(f, 4, &mask, WriteBits::Differ, &|_, _| Ok(()))?;
+                        free(&shape)?;
+                        write_again(&shape, &[0])?;
+                        Ok(shape)
+                    })
                 })
-            })
-        }));
+            }));
+        }
     }
     tests
 }

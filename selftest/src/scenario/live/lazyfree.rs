@@ -47,7 +47,9 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     for (what, make, freed) in [("clean", clean as Make, pages), ("droppable", droppable, 0)] {
         tests.push(Test::new(name(what), move |checks| {
             each_mode(checks, &|checks, via| {
-                let seen = dropped(checks, &Plan::new(via, true), &|f| make(f, order, mapping))?;
+                let seen = dropped(checks, (&Plan::new(via, true), false), &|f| {
+                    make(f, order, mapping)
+                })?;
                 let counted = seen.get("dropped: pglazyfreed").cloned();
                 checks.eq("pglazyfreed", counted, Some(freed.to_string()));
                 Ok(seen)
@@ -63,7 +65,7 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
         let written: Vec<_> = written.collect();
         tests.push(Test::new(name(what), move |checks| {
             each_mode(checks, &|checks, via| {
-                redirtied(checks, via, &|f| {
+                redirtied(checks, (via, false), &|f| {
                     let shape = clean(f, order, mapping)?;
                     write_again(&shape, &written)?;
                     Ok(shape)
@@ -73,7 +75,7 @@ fn add(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     }
     tests.push(Test::new(name("a page in a pipe"), move |checks| {
         each_mode(checks, &|checks, via| {
-            in_use(checks, via, &|f| clean(f, order, mapping))
+            in_use(checks, (via, false), &|f| clean(f, order, mapping))
         })
     }));
 }
