@@ -22,7 +22,7 @@ pub use content::{check_own_writes, check_write_faults, check_written, read_back
 pub use gone::{check_gone, empty_swap_cache, let_go};
 pub use parts::{check_part_entries, check_parts};
 use unmapped::check_live;
-pub use unmapped::{check_report, check_unmapped};
+pub use unmapped::{check_high_water, check_report, check_unmapped, high_water_slack_kb};
 
 /// Who unmaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,14 +166,18 @@ fn check_events(
     }
 }
 
-/// The high-water mark must remember what was resident before.
+/// How far the high-water mark may be off, so that what is unmapped has to be more to be missed.
 ///
 /// The kernel takes it from counters that it does not sum up: each of the three may be off by a
 /// per-CPU batch on every CPU.
-pub fn check_high_water(checks: &mut Checks, k: usize, rss_before: u64, hwm_after: u64) {
+pub fn high_water_slack_kb() -> u64 {
     let cpus = sys::cpus();
-    let slack_kb = 3 * cpus * (32.max(2 * cpus)) * page_size() as u64 / 1024;
-    checks.that(hwm_after + slack_kb >= rss_before, || {
+    3 * cpus * (32.max(2 * cpus)) * page_size() as u64 / 1024
+}
+
+/// The high-water mark must remember what was resident before.
+pub fn check_high_water(checks: &mut Checks, k: usize, rss_before: u64, hwm_after: u64) {
+    checks.that(hwm_after + high_water_slack_kb() >= rss_before, || {
         format!("VmHWM of process {k}: {hwm_after} kB, but {rss_before} kB were resident before")
     });
 }
