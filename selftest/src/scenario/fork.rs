@@ -2,7 +2,8 @@
 
 //! Folios shared by fork: one request unmaps them from all processes.
 
-use super::course::{self, compare_paths};
+use super::course::{self, compare_paths, each_path};
+use super::facts::{self, Facts};
 use crate::observe::{mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, whole, Mapping, Page};
@@ -14,7 +15,7 @@ use crate::verdict::{Checks, Stop};
 ///
 /// A page frame that kept PageAnonExclusive would be mapped writable by both, and each would see
 /// the other's writes.
-fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(), Stop> {
+fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<Facts, Stop> {
     let family = Family::new(2)?;
     let origin = System::take()?;
     let mut shape = shape::exclusive(&family, order, Mapping::Pte)?;
@@ -26,17 +27,26 @@ fn fork_while_swapped(checks: &mut Checks, order: u32, path: Path) -> Result<(),
     shape.subjects.push(shape.subjects[0].fork()?);
     shape.pages = vec![vec![Some(Page::shared()); folio.pages]; 2];
     let forked = shape.look()?;
+    let mut seen = Facts::new();
+    facts::note(&mut seen, ("forked", true), &folio, &before, &forked);
+    facts::note_frames(&mut seen, "forked", &forked);
     let kb = folio.size_kb() as u64;
     for process in &forked.processes {
         let was = before.processes[0].status.vm_swap;
         checks.eq("VmSwap after the fork", process.status.vm_swap, was + kb);
     }
-    course::read_back(checks, &shape)?;
-    for faults in course::write_all(checks, &shape)? {
-        checks.eq("faults when written", faults.minor, folio.pages as u64);
-    }
-    course::let_go(checks, shape, &origin)?;
-    Ok(())
+    let faults = course::read_back(checks, &shape)?;
+    seen.insert("read back: faults".into(), format!("{faults:?}"));
+    let back = shape.look()?;
+    facts::note(&mut seen, ("read back", true), &folio, &forked, &back);
+    facts::note_frames(&mut seen, "read back", &back);
+    let faults = course::write_all(checks, &shape)?;
+    course::check_write_faults(checks, &shape, &faults);
+    let written = shape.look()?;
+    facts::note(&mut seen, ("written", false), &folio, &forked, &written);
+    let gone = course::let_go(checks, shape, &origin)?;
+    facts::note_system(&mut seen, "gone", &origin, &gone);
+    Ok(seen)
 }
 
 /// A few orders x 2, 3, 8 and 100 processes.
@@ -54,11 +64,9 @@ pub fn tests() -> Vec<Test> {
         }
         let name = format!("fork: {} kB, while in swap", bytes(1 << order) / 1024);
         tests.push(Test::new(name, move |checks| {
-            for path in Path::BOTH {
-                checks.context(path.to_string());
-                fork_while_swapped(checks, order, path)?;
-            }
-            Ok(())
+            each_path(checks, &|checks, path| {
+                fork_while_swapped(checks, order, path)
+            })
         }));
         for processes in [2, 3, 8] {
             for reclaim in [false, true] {

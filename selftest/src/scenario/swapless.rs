@@ -2,10 +2,10 @@
 
 //! No swap, too little of it, none left, or none allowed: ENOSPC, and everything stays.
 
-use super::course;
+use super::course::{self, each_path};
 use super::facts::{self, Facts};
 use super::untouched;
-use crate::observe::{mthp, swaps};
+use crate::observe::{mthp, swaps, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, whole, Mapping, Shape};
 use crate::subject::Family;
@@ -42,12 +42,16 @@ pub fn tests() -> Vec<Test> {
             }));
         }
         let name = format!("swapless: {kb} kB by {mapping:?}, swap is full");
-        tests.push(Test::new(name, move |checks| full(checks, order, mapping)));
+        tests.push(Test::new(name, move |checks| {
+            each_path(checks, &|checks, path| full(checks, (order, mapping), path))
+        }));
         for max in [0, bytes(1 << order) / 2] {
             let name = format!("swapless: {kb} kB by {mapping:?}, memory.swap.max={max}");
             if max % bytes(1) == 0 {
                 tests.push(Test::new(name, move |checks| {
-                    limited(checks, (order, mapping), max)
+                    each_path(checks, &|checks, path| {
+                        limited(checks, (order, mapping), max, path)
+                    })
                 }));
             }
         }
@@ -63,11 +67,12 @@ fn small_swap(pages: usize) -> Result<(), Stop> {
 }
 
 /// Another process has taken all swap; when it is gone, the same request succeeds.
-fn full(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
+fn full(checks: &mut Checks, (order, mapping): (u32, Mapping), path: Path) -> Result<Facts, Stop> {
     const PAGES: usize = 1100;
     whole::must_be_swapped(order)?;
     small_swap(PAGES)?;
     let family = Family::new(2)?;
+    let origin = System::take()?;
     let filler = family.spawn()?;
     filler.large_folios(false)?;
     let len = bytes(PAGES + 100);
@@ -89,37 +94,58 @@ fn full(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
     );
     checks.eq("swap used", swaps::used_kb()?, bytes(PAGES) / 1024);
     let shape = shape::exclusive(&family, order, mapping)?;
-    check_refused(checks, &shape)?;
+    let mut seen = Facts::new();
+    check_refused(checks, &shape, path, &mut seen)?;
     filler.exit()?;
-    check_granted(checks, &shape)?;
-    course::read_back(checks, &shape).map(drop)
+    check_granted(checks, &shape, path, &mut seen)?;
+    course::read_back(checks, &shape)?;
+    course::let_go(checks, shape, &origin)?;
+    Ok(seen)
 }
 
 /// The control group may not use so much swap, until it may.
-fn limited(checks: &mut Checks, (order, mapping): (u32, Mapping), max: u64) -> Result<(), Stop> {
+fn limited(
+    checks: &mut Checks,
+    (order, mapping): (u32, Mapping),
+    max: u64,
+    path: Path,
+) -> Result<Facts, Stop> {
     whole::must_be_swapped(order)?;
     let family = Family::in_cgroup(1, false)?;
     let Some(group) = &family.cgroup else {
         return Err(Stop::Fail("no control group".into()));
     };
     group.set("memory.swap.max", &max.to_string())?;
+    let origin = System::take()?;
     let shape = shape::exclusive(&family, order, mapping)?;
-    check_refused(checks, &shape)?;
+    let mut seen = Facts::new();
+    check_refused(checks, &shape, path, &mut seen)?;
     group.set("memory.swap.max", "max")?;
-    check_granted(checks, &shape)?;
+    check_granted(checks, &shape, path, &mut seen)?;
     let used = group.number("memory.swap.current")?;
     checks.eq("memory.swap.current", used, shape.folio.len());
-    course::read_back(checks, &shape).map(drop)
+    course::read_back(checks, &shape)?;
+    course::let_go(checks, shape, &origin)?;
+    Ok(seen)
 }
 
 /// With swap to be had, the folio goes out.
-fn check_granted(checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop> {
-    checks.context("granted");
-    let request = Request::new(shape.subjects[0].pid, shape.folio.address, Path::Batched);
+fn check_granted(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    path: Path,
+    seen: &mut Facts,
+) -> Result<(), Stop> {
+    checks.context(format!("{path}, granted"));
+    let before = shape.look()?;
+    let request = Request::new(shape.subjects[0].pid, shape.folio.address, path);
     let answer = trigger::request(&request)?;
+    let after = shape.look()?;
     checks.eq("errno", errno_name(answer.errno), "ok".into());
     let unmapped = answer.report.number("unmapped");
     checks.eq("report unmapped", unmapped, Some(shape.folio.pages as u64));
+    facts::note(seen, ("granted", true), &shape.folio, &before, &after);
+    facts::note_frames(seen, "granted", &after);
     Ok(())
 }
 
@@ -136,37 +162,41 @@ fn all_off() -> Result<String, Stop> {
 }
 
 fn check(checks: &mut Checks, order: u32, mapping: Mapping) -> Result<(), Stop> {
-    let family = Family::new(1)?;
-    let shape = shape::exclusive(&family, order, mapping)?;
-    check_refused(checks, &shape)
+    each_path(checks, &|checks, path| {
+        let family = Family::new(1)?;
+        let origin = System::take()?;
+        let shape = shape::exclusive(&family, order, mapping)?;
+        let mut seen = Facts::new();
+        check_refused(checks, &shape, path, &mut seen)?;
+        course::read_back(checks, &shape)?;
+        course::let_go(checks, shape, &origin)?;
+        Ok(seen)
+    })
 }
 
-fn check_refused(checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop> {
-    let mut seen = Vec::new();
-    for path in Path::BOTH {
-        for reclaim in [false, true] {
-            checks.context(format!("path={path} reclaim={}", u8::from(reclaim)));
-            let before = shape.look()?;
-            let answer = trigger::request(&Request {
-                reclaim,
-                ..Request::new(shape.subjects[0].pid, shape.folio.address, path)
-            })?;
-            let after = shape.look()?;
-            checks.eq("errno", errno_name(answer.errno), "ENOSPC".into());
-            checks.eq("report result", answer.report.get("result"), Some("ENOSPC"));
-            for key in ["unmapped", "restored", "reclaimed"] {
-                checks.eq(key, answer.report.number(key), Some(0));
-            }
-            untouched::check(checks, &shape.folio, &before, &after);
-            let mut facts = Facts::new();
-            facts::note(&mut facts, ("refused", true), &shape.folio, &before, &after);
-            seen.push(facts);
+fn check_refused(
+    checks: &mut Checks,
+    shape: &Shape<'_>,
+    path: Path,
+    seen: &mut Facts,
+) -> Result<(), Stop> {
+    for reclaim in [false, true] {
+        let what = format!("refused, reclaim={}", u8::from(reclaim));
+        checks.context(format!("{path}, {what}"));
+        let before = shape.look()?;
+        let answer = trigger::request(&Request {
+            reclaim,
+            ..Request::new(shape.subjects[0].pid, shape.folio.address, path)
+        })?;
+        let after = shape.look()?;
+        checks.eq("errno", errno_name(answer.errno), "ENOSPC".into());
+        checks.eq("report result", answer.report.get("result"), Some("ENOSPC"));
+        for key in ["unmapped", "restored", "reclaimed"] {
+            checks.eq(key, answer.report.number(key), Some(0));
         }
-    }
-    checks.context("");
-    // Without reclaim and with it.
-    for i in 0..2 {
-        facts::agree(checks, ("kernel", &seen[i]), ("batched", &seen[i + 2]));
+        untouched::check(checks, &shape.folio, &before, &after);
+        facts::note(seen, (&what, true), &shape.folio, &before, &after);
+        facts::note_frames(seen, &what, &after);
     }
     Ok(())
 }
