@@ -36,6 +36,15 @@ const ARCH: &str = if cfg!(target_arch = "aarch64") {
     "amd64"
 };
 
+/// The kernel flavour, as `make` calls it: what follows the version in a release, as in
+/// "7.3.4+deb13-arm64-16k" or "7.3.4-amd64-debug". The architecture alone if no such thing does.
+fn flavour_of(release: &str) -> &str {
+    match release.trim().split_once('-') {
+        Some((_, flavour)) if flavour.split('-').any(|word| word == ARCH) => flavour,
+        _ => ARCH,
+    }
+}
+
 /// Judges a plan. Of one that fails, says the smallest that fails, before all else.
 fn judge(checks: &mut Checks, whose: &str, plan: &Plan) -> Result<(), Stop> {
     let mut found = Checks::default();
@@ -52,8 +61,10 @@ fn judge(checks: &mut Checks, whose: &str, plan: &Plan) -> Result<(), Stop> {
             let stop = attempt(&mut checks, &whose, smaller);
             has_failed(&checks, &stop)
         });
+        let release = knobs::read("/proc/sys/kernel/osrelease")?;
         checks.that(false, || {
-            format!("replay: make fuzz PLAN='{least}' ARCHES={ARCH}")
+            let flavour = flavour_of(&release);
+            format!("replay: make fuzz PLAN='{least}' ARCHES={flavour}")
         });
     }
     checks.that(found.broken().is_empty(), || found.broken().join("\n"));
@@ -75,4 +86,23 @@ fn attempt(checks: &mut Checks, whose: &str, plan: &Plan) -> Result<(), Stop> {
 
 fn log(line: &str) -> Result<(), Stop> {
     Ok(knobs::write("/dev/kmsg", &format!("<6>selftest: {line}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{flavour_of, ARCH};
+
+    #[test]
+    fn flavours() {
+        for flavour in ["", "-16k", "-debug"].map(|more| format!("{ARCH}{more}")) {
+            for version in ["7.3.4+deb13", "7.3.4"] {
+                assert_eq!(flavour_of(&format!("{version}-{flavour}\n")), flavour);
+            }
+        }
+        let cloud = format!("cloud-{ARCH}");
+        assert_eq!(flavour_of(&format!("7.3.4+deb13-{cloud}")), cloud);
+        for release in ["7.3.4", "7.3.4-rc1", "", "7.3.4-generic"] {
+            assert_eq!(flavour_of(release), ARCH);
+        }
+    }
 }
