@@ -15,7 +15,7 @@ use super::mixed::{Mask, MASKS};
 use crate::iouring::Ring;
 use crate::observe::{mthp, System};
 use crate::runner::Test;
-use crate::shape::{self, bytes, Mapping, Shape, WriteBits};
+use crate::shape::{self, bytes, whole, Mapping, Shape, WriteBits};
 use crate::subject::Family;
 use crate::sys;
 use crate::verdict::{Checks, Stop};
@@ -64,6 +64,7 @@ fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping, pin: usize
         u8::from(reclaim)
     );
     tests.push(Test::new(name, move |checks| {
+        whole::must_be_swapped(order)?;
         both(checks, (reclaim, order == 4), &|family, ring| {
             let shape = shape::exclusive(family, order, mapping)?;
             let at = shape.folio.page(pin);
@@ -81,6 +82,7 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
         format!("{bits:?}").to_lowercase()
     );
     tests.push(Test::new(name, move |checks| {
+        whole::must_be_swapped(order)?;
         let exact = order == 4 && bits == WriteBits::Equal;
         both(checks, (false, exact), &|family, ring| {
             let pin = (0..pages).rfind(|i| mask(*i, pages)).unwrap_or(0);
