@@ -59,7 +59,7 @@ const QUICK: [&str; 19] = [
     "requests: EINVAL: a NUL in the middle",
     "exclusive: 64 kB by Pte, reclaim=0, address in the middle page",
     "exclusive: 64 kB by Pte, reclaim=1, address in the middle page",
-    "softdirty: 16 pages, every second page dirty",
+    "softdirty: 16 pages, every second page dirty, write bits equal",
     "fork: 64 kB, while in swap",
     "fork: 64 kB by Pte in 2 processes, reclaim=0",
     "mixed: 64 kB, every second page exclusive, write bits equal, reclaim=0",
