@@ -10,10 +10,13 @@ mod gone;
 mod parts;
 mod unmapped;
 
+use std::io;
+
 use super::facts::{self, Facts};
 use crate::live::{self, Since};
 use crate::observe::System;
 use crate::shape::{whole, Shape};
+use crate::subject::Family;
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
@@ -124,6 +127,15 @@ fn each<W: Copy>(
         facts::agree(checks, (a, x), (b, y));
     }
     Ok(())
+}
+
+/// A family of its own control group, whose statistics are looked at as well, or of none: that takes
+/// time.
+pub fn family(size: usize, charged: bool) -> io::Result<Family> {
+    match charged {
+        true => Family::in_cgroup(size, true),
+        false => Family::new(size),
+    }
 }
 
 /// Runs the course once.

@@ -11,13 +11,13 @@ use crate::shape::Shape;
 use crate::subject::Family;
 use crate::verdict::{Checks, Stop};
 
-/// Has it dropped as planned. With `exact`, looks at the statistics of a control group as well.
+/// Has it dropped as planned. With `charged`, looks at the statistics of a control group as well.
 pub fn dropped(
     checks: &mut Checks,
-    (plan, exact): (&Plan, bool),
+    (plan, charged): (&Plan, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = Family::in_cgroup(1, exact)?;
+    let family = course::family(1, charged)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let folio = shape.folio;

@@ -2,7 +2,7 @@
 
 //! A folio that must not be dropped: it was written to since, or somebody else uses it.
 //!
-//! With `exact`, the statistics of its processes' control group are looked at as well, which takes time.
+//! With `charged`, the statistics of its processes' control group are looked at as well, which takes time.
 
 use std::io::Read;
 
@@ -26,10 +26,10 @@ fn plan(via: Via, reclaim: bool) -> Plan {
 /// which goes to swap if this kernel swaps such a folio whole.
 pub fn redirtied(
     checks: &mut Checks,
-    (via, exact): (Via, bool),
+    (via, charged): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = Family::in_cgroup(2, exact)?;
+    let family = course::family(2, charged)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let mut seen = Facts::new();
@@ -51,10 +51,10 @@ pub fn redirtied(
 /// So that goes on whatever the refusal has shown: all is still mapped, and nothing comes from swap.
 pub fn refused_and_written(
     checks: &mut Checks,
-    (via, exact): (Via, bool),
+    (via, charged): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = Family::in_cgroup(2, exact)?;
+    let family = course::family(2, charged)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let mut seen = Facts::new();
@@ -130,11 +130,11 @@ fn refuse(
 /// A clean folio of which a pipe has a page: it may not be dropped until the pipe is empty.
 pub fn in_use(
     checks: &mut Checks,
-    (via, exact): (Via, bool),
+    (via, charged): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
     let (mut from, to) = sys::pipe()?;
-    let family = Family::in_cgroup(1, exact)?;
+    let family = course::family(1, charged)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let folio = shape.folio;

@@ -38,7 +38,10 @@ pub fn tests() -> Vec<Test> {
                     each_path(checks, &|checks, path| {
                         dropped(
                             checks,
-                            (&Plan::new(Via::Module(path), reclaim), order == 4),
+                            (
+                                &Plan::new(Via::Module(path), reclaim),
+                                reclaim && order == 4,
+                            ),
                             &|f| make(f, order, mapping),
                         )
                     })
@@ -80,13 +83,13 @@ pub fn tests() -> Vec<Test> {
         ("every second page", |i| i % 2 == 0),
     ] {
         let name = format!("lazyfree: 64 kB, {name} writable and written since, the rest shared");
-        for (then, course) in [
-            ("", redirtied as Course),
-            (", and all written then", refused_and_written),
+        for (then, course, charged) in [
+            ("", redirtied as Course, false),
+            (", and all written then", refused_and_written, true),
         ] {
             tests.push(Test::new(format!("{name}{then}"), move |checks| {
                 each_path(checks, &|checks, path| {
-                    course(checks, (Via::Module(path), true), &|f| {
+                    course(checks, (Via::Module(path), charged), &|f| {
                         let shape = shape::mixed(f, 4, &mask, WriteBits::Differ, &|_, _| Ok(()))?;
                         free(&shape)?;
                         write_again(&shape, &[0])?;

@@ -65,12 +65,16 @@ fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping, pin: usize
     );
     tests.push(Test::new(name, move |checks| {
         whole::must_be_swapped(order)?;
-        both(checks, (reclaim, order == 4), &|family, ring| {
-            let shape = shape::exclusive(family, order, mapping)?;
-            let at = shape.folio.page(pin);
-            ring.pin(&shape.subjects[0], at, bytes(1))?;
-            Ok((shape, pin))
-        })
+        both(
+            checks,
+            (reclaim, !reclaim && order == 4),
+            &|family, ring| {
+                let shape = shape::exclusive(family, order, mapping)?;
+                let at = shape.folio.page(pin);
+                ring.pin(&shape.subjects[0], at, bytes(1))?;
+                Ok((shape, pin))
+            },
+        )
     }));
 }
 
@@ -83,8 +87,8 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
     );
     tests.push(Test::new(name, move |checks| {
         whole::must_be_swapped(order)?;
-        let exact = order == 4 && bits == WriteBits::Equal;
-        both(checks, (false, exact), &|family, ring| {
+        let charged = order == 4 && bits == WriteBits::Equal;
+        both(checks, (false, charged), &|family, ring| {
             let pin = (0..pages).rfind(|i| mask(*i, pages)).unwrap_or(0);
             let shape = shape::mixed(
                 family,
@@ -101,16 +105,16 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
 /// Makes a folio, and pins a page of it, which it tells.
 pub type Make<'a> = dyn for<'f> Fn(&'f Family, &Ring) -> Result<(Shape<'f>, usize), Stop> + 'a;
 
-/// Runs the course of a pinned folio on both paths, and compares them; with `exact`, also the
+/// Runs the course of a pinned folio on both paths, and compares them; with `charged`, also the
 /// statistics of a control group, which takes time.
 pub fn both(
     checks: &mut Checks,
-    (reclaim, exact): (bool, bool),
+    (reclaim, charged): (bool, bool),
     make: &Make<'_>,
 ) -> Result<(), Stop> {
     course::each_path(checks, &|checks, path| {
         let ring = Ring::new()?;
-        let family = Family::in_cgroup(2, exact)?;
+        let family = course::family(2, charged)?;
         let origin = System::take()?;
         let (shape, pin) = make(&family, &ring)?;
         let pins = Pinned { ring: &ring, pin };
