@@ -18,6 +18,11 @@ impl Count {
         self.0.fetch_add(n, Relaxed);
     }
 
+    /// Takes from it.
+    pub fn take(&self, n: u64) {
+        self.0.fetch_sub(n, Relaxed);
+    }
+
     /// Adds one, and returns what it was before.
     pub fn next(&self) -> u64 {
         self.0.fetch_add(1, Relaxed)

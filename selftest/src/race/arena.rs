@@ -8,8 +8,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::board::{Board, Written, Wrong};
+use super::board::{Board, Wrong};
 use super::words::{last_write, word, write_of};
+use super::written::{Known, Written};
 use crate::shape::bytes;
 use crate::sys::{self, page_size};
 
@@ -132,33 +133,28 @@ impl Arena {
         }
     }
 
-    /// What word `k` of a page must be when `writes` writes were made, `void` of them void.
-    fn expected(&self, (page, k): (usize, usize), writes: u64, void: u64) -> u64 {
-        match last_write(writes, k, words()) {
-            write if write > void => word(write, self.tag(page)),
-            _ => 0,
-        }
-    }
-
     /// As its owner: makes `n` writes to a page that is mapped at `at`. Each reads first what it
     /// overwrites.
     pub fn write(&self, page: usize, at: u64, n: u64) {
         let known = self.written(page);
-        let (before, void) = (known.writes(), known.void());
         let tag = self.tag(page);
-        for write in before + 1..=before + n {
+        for _ in 0..n {
+            let before = known.known();
+            let write = before.writes + 1;
             let k = write as usize % words();
             let place = &content(at)[k];
-            let (found, expected) = (
-                place.load(Acquire),
-                self.expected((page, k), write - 1, void),
-            );
-            if found != expected {
+            let found = place.load(Acquire);
+            let expected = before.expected((k, words()), tag);
+            if found != expected && !(before.may_go() && found == 0) {
                 let wrong = Wrong::LostWrite;
                 self.board.wrong(wrong, (page, k), (found, expected));
             }
             place.store(word(write, tag), Release);
             known.made(write);
+            if before.freed != 0 {
+                // It cannot be dropped any more, so that all of it tells whether it was.
+                self.check(page, at);
+            }
         }
         self.board.compared.add(n);
     }
@@ -177,10 +173,19 @@ impl Arena {
     }
 
     fn check_words(&self, page: usize, all: impl Iterator<Item = u64>) {
-        let known = self.written(page);
-        for (k, found) in all.enumerate() {
-            let expected = self.expected((page, k), known.writes(), known.void());
-            if found != expected {
+        let written = self.written(page);
+        let known = written.known();
+        match known.compare(all, words(), self.tag(page)) {
+            Ok(true) => {
+                self.board.dropped.add(1);
+                written.settle(true);
+            }
+            Ok(false) if known.freed != 0 && !known.may_go() => {
+                self.board.redeemed.add(1);
+                written.settle(false);
+            }
+            Ok(false) => {}
+            Err((k, found, expected)) => {
                 let wrong = Wrong::LostWrite;
                 self.board.wrong(wrong, (page, k), (found, expected));
             }
@@ -192,17 +197,26 @@ impl Arena {
     /// to it.
     pub fn look(&self, page: usize, range: Range<usize>) {
         let known = self.written(page);
+        let tag = self.tag(page);
         let mut least = known.writes();
+        let mut gone = 0;
         for k in range.clone() {
+            // Before the word is read: its owner may find out meanwhile that the page was dropped.
+            let void = known.void().max(gone);
             let found = content(self.at(page))[k].load(Acquire);
             let at_least = last_write(least, k, words());
-            let write = match found {
-                0 if at_least <= known.void() => continue,
-                _ => write_of(found, self.tag(page)).unwrap_or(0),
-            };
+            if found == 0 && at_least <= known.known().dropped().void {
+                // What was written earlier does not come back.
+                gone = gone.max(at_least);
+                continue;
+            }
+            let write = write_of(found, tag).unwrap_or(0);
             // The owner makes a write before it says so.
-            if write < at_least || write <= known.void() || write > known.writes() + 1 {
-                let expected = self.expected((page, k), least, known.void());
+            if write < at_least || write <= void || write > known.writes() + 1 {
+                let expected = match at_least > void {
+                    true => word(at_least, tag),
+                    false => 0,
+                };
                 let wrong = Wrong::StaleRead;
                 self.board.wrong(wrong, (page, k), (found, expected));
             }
@@ -213,37 +227,28 @@ impl Arena {
     }
 
     /// As a child: finds out how many writes to a page there were when it was forked, which must
-    /// be one number that explains every word, and at least `least`.
-    pub fn snapshot(&self, page: usize, least: u64, void: u64) -> Result<u64, (usize, u64, u64)> {
+    /// be one number that explains every word, and at least as many as were `known` before.
+    pub fn snapshot(&self, page: usize, known: &mut Known) -> Result<(), (usize, u64, u64)> {
         let words_of = content(self.at(page));
-        let read = |k: usize| words_of[k].load(Acquire);
-        let all = 0..words();
-        let writes = all.filter_map(|k| write_of(read(k), self.tag(page)));
-        let writes = writes.max().unwrap_or(0).max(least);
-        self.same_snapshot(page, writes, void)?;
-        match writes > self.written(page).writes() + 1 {
-            true => Err((
-                writes as usize % words(),
-                writes,
-                self.written(page).writes(),
-            )),
-            false => Ok(writes),
+        let all = words_of.iter();
+        let writes = all.filter_map(|place| write_of(place.load(Acquire), self.tag(page)));
+        known.writes = writes.max().unwrap_or(0).max(known.writes);
+        self.same_snapshot(page, known)?;
+        let (writes, most) = (known.writes, self.written(page).writes() + 1);
+        match writes > most {
+            true => Err((writes as usize % words(), writes, most)),
+            false => Ok(()),
         }
     }
 
     /// As a child: finds the same again.
-    pub fn same_snapshot(
-        &self,
-        page: usize,
-        writes: u64,
-        void: u64,
-    ) -> Result<(), (usize, u64, u64)> {
-        for (k, place) in content(self.at(page)).iter().enumerate() {
-            let found = place.load(Acquire);
-            let expected = self.expected((page, k), writes, void);
-            if found != expected {
-                return Err((k, found, expected));
-            }
+    pub fn same_snapshot(&self, page: usize, known: &mut Known) -> Result<(), (usize, u64, u64)> {
+        let all = content(self.at(page)).iter();
+        let found = all.map(|place| place.load(Acquire));
+        if known.compare(found, words(), self.tag(page))? {
+            *known = known.dropped();
+        } else if !known.may_go() {
+            known.freed = 0;
         }
         self.board.compared.add(words() as u64);
         Ok(())

@@ -2,9 +2,9 @@
 
 //! What the racing processes tell each other, in memory that all of them share.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-
 use super::op::Op;
+use super::plan::Plan;
+use super::written::Written;
 use crate::count::{Count, Counters};
 use crate::verdict::Checks;
 
@@ -12,35 +12,6 @@ use crate::verdict::Checks;
 pub const MAX_PAGES: usize = 512;
 /// How many things that are wrong are kept with all that is known of them.
 const KEPT: usize = 8;
-
-/// What has been written to a page.
-#[repr(C)]
-pub struct Written {
-    writes: AtomicU64,
-    void: AtomicU64,
-}
-
-impl Written {
-    /// How many writes have been made.
-    pub fn writes(&self) -> u64 {
-        self.writes.load(Acquire)
-    }
-
-    /// How many of them are void, for the page was given back since: zeroes took their place.
-    pub fn void(&self) -> u64 {
-        self.void.load(Relaxed)
-    }
-
-    /// Notes a write that has been made.
-    pub fn made(&self, write: u64) {
-        self.writes.store(write, Release);
-    }
-
-    /// Notes that the page was given back.
-    pub fn given_back(&self) {
-        self.void.store(self.writes(), Relaxed);
-    }
-}
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +60,14 @@ struct Record {
 pub struct Board {
     /// Not 0: end.
     pub stop: Count,
-    /// Requests that have begun and that have ended, together: odd while one is under way.
+    /// Requests that have begun.
     pub requests: Count,
+    /// Those of them that are under way.
+    pub under_way: Count,
     /// Rounds that the owners have made.
     pub rounds: Count,
+    /// Those of them before the last request ended.
+    pub rounds_before: Count,
     /// Words that were compared with what they must be.
     pub compared: Count,
     /// Racing operations that have begun.
@@ -102,7 +77,7 @@ pub struct Board {
     /// Those of them that were not alone.
     pub together: Count,
     /// Those of each kind that did what they are for.
-    pub done: [Count; 11],
+    pub done: [Count; Op::KINDS],
     /// How often a large folio shall be made anew.
     pub renew: Count,
     /// How often that was done.
@@ -111,6 +86,10 @@ pub struct Board {
     pub split: Count,
     /// How often that was tried.
     pub tried_to_split: Count,
+    /// Pages that were freed lazily, and were dropped.
+    pub dropped: Count,
+    /// Those that were not, for somebody wrote to them in time.
+    pub redeemed: Count,
     /// Not 0: the process is about to exit.
     pub exiting: Count,
     wrong: Count,
@@ -135,9 +114,34 @@ impl Board {
         }
     }
 
-    /// Those of the operations that did not do what they are for, not once.
-    pub fn never_worked<'a>(&'a self, ops: &'a [Op]) -> impl Iterator<Item = &'a Op> {
-        ops.iter().filter(|op| self.done[**op as usize].get() == 0)
+    /// What was done, for a person.
+    pub fn said(&self, plan: &Plan) -> String {
+        let done = |op: &Op| format!(", {} {op:?}", self.done[*op as usize].get());
+        let mut done: String = plan.ops.iter().map(done).collect();
+        if plan.dropped > 0 {
+            let (dropped, redeemed) = (self.dropped.get(), self.redeemed.get());
+            done += &format!("; {dropped} pages dropped, {redeemed} redeemed");
+        }
+        format!(
+            "{} rounds of the threads, {} MiB compared, {} times a new folio{done}",
+            self.rounds.get(),
+            self.compared.get() >> 17,
+            self.renewed.get(),
+        )
+    }
+
+    /// What the plan wants to see here and has not seen yet.
+    pub fn missing(&self, plan: &Plan) -> Vec<String> {
+        let done = |op: &Op| (format!("{op:?}"), self.done[*op as usize].get(), plan.each);
+        let one = |what: &str, count: &Count, least| (what.to_string(), count.get(), least);
+        let others = [
+            one("a page dropped", &self.dropped, plan.dropped),
+            one("a page redeemed", &self.redeemed, plan.redeemed),
+        ];
+        let all = plan.ops.iter().map(done).chain(others);
+        let few = all.filter(|(_, times, least)| times < least);
+        few.map(|(what, times, least)| format!("{what}: only {times} times, not {least}"))
+            .collect()
     }
 
     /// Notes that a system call failed.

@@ -6,6 +6,7 @@
 use super::arena::{words, Arena};
 use super::board::{Board, Wrong};
 use super::words::{word, BY_CHILD};
+use super::written::Known;
 use crate::sys::{self, End};
 
 /// How often a child looks at all of its memory.
@@ -16,8 +17,8 @@ const STEP: usize = 64;
 /// The children of one thread, and what it knew when it made the last one.
 pub struct Children {
     pid: Option<i32>,
-    /// For each page: the writes that were made, and how many of them were void.
-    known: Vec<(u64, u64)>,
+    /// For each page: what was written to it.
+    known: Vec<Known>,
 }
 
 impl Children {
@@ -25,15 +26,14 @@ impl Children {
     pub fn new(pages: usize) -> Self {
         Children {
             pid: None,
-            known: vec![(0, 0); pages],
+            known: vec![Known::default(); pages],
         }
     }
 
     /// Notes what the next child must find at least. The caller holds all of the memory.
     pub fn prepare(&mut self, arena: &Arena) {
         for (page, known) in self.known.iter_mut().enumerate() {
-            let written = arena.written(page);
-            *known = (written.writes(), written.void());
+            *known = arena.written(page).known();
         }
     }
 
@@ -64,19 +64,16 @@ impl Children {
         sys::die_with_parent();
         let board = arena.board;
         for (page, known) in self.known.iter_mut().enumerate() {
-            match arena.snapshot(page, known.0, known.1) {
-                Ok(writes) => known.0 = writes,
-                Err((k, found, expected)) => {
-                    let wrong = Wrong::ChildNotSnapshot;
-                    board.wrong(wrong, (page, k), (found, expected));
-                    sys::exit_now(0);
-                }
+            if let Err((k, found, expected)) = arena.snapshot(page, known) {
+                let wrong = Wrong::ChildNotSnapshot;
+                board.wrong(wrong, (page, k), (found, expected));
+                sys::exit_now(0);
             }
         }
         for _ in 0..PASSES {
             sys::give_way();
-            for (page, (writes, void)) in self.known.iter().enumerate() {
-                if let Err((k, found, expected)) = arena.same_snapshot(page, *writes, *void) {
+            for (page, known) in self.known.iter_mut().enumerate() {
+                if let Err((k, found, expected)) = arena.same_snapshot(page, known) {
                     let wrong = Wrong::ChildSnapshotChanged;
                     board.wrong(wrong, (page, k), (found, expected));
                 }

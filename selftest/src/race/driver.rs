@@ -2,107 +2,55 @@
 
 //! Who makes the requests, and what came of them.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use super::arena::Arena;
+use super::board::Board;
+use super::tally::{Meanwhile, Tally};
 use super::{Plan, Watch};
 use crate::observe::smaps;
-use crate::sys::{self, errno_name};
+use crate::sys;
 use crate::trigger::{Path, Report, Request, Trigger};
 
-/// How often the processor is given away, at most, until the threads have gone on.
+/// How often the processor is given away, at most, until the threads have done something.
 const PATIENCE: usize = 1000;
+/// What is no ordinary anonymous memory is replaced in one of so many times that it is met.
+const ODD: usize = 4;
 /// How long a request waits, at most, until small folios have been collapsed.
 const COLLAPSE: Duration = Duration::from_secs(1);
-
-/// What came of the requests.
-#[derive(Default)]
-pub struct Tally {
-    /// How many were made.
-    pub requests: u64,
-    /// Batched requests that took several page table entries in one go.
-    pub large: u64,
-    /// Those of them during which the process did something to the memory.
-    pub raced: u64,
-    /// Batched requests that put entries back.
-    pub restored: u64,
-    /// By errno.
-    pub ends: BTreeMap<i32, u64>,
-    /// Reports that do not belong to their request, or contradict it.
-    pub odd: Vec<String>,
-}
-
-impl Tally {
-    /// Adds that of another.
-    pub fn add(&mut self, other: Tally) {
-        self.requests += other.requests;
-        self.large += other.large;
-        self.raced += other.raced;
-        self.restored += other.restored;
-        for (errno, n) in other.ends {
-            *self.ends.entry(errno).or_default() += n;
-        }
-        self.odd.extend(other.odd);
-    }
-
-    /// What the plan wants to see and has not seen yet.
-    pub fn missing(&self, plan: &Plan) -> Vec<String> {
-        let missing = [
-            (self.large < plan.large).then(|| format!("only {} large folios were met", self.large)),
-            (self.raced < plan.raced).then(|| format!("only {} batches met a race", self.raced)),
-            (self.restored < plan.restored)
-                .then(|| format!("only {} requests put entries back", self.restored)),
-            (plan.triggers > 0 && self.ended(0) == 0).then(|| "no request succeeded".into()),
-        ];
-        missing.into_iter().flatten().collect()
-    }
-
-    /// How often this errno came.
-    pub fn ended(&self, errno: i32) -> u64 {
-        self.ends.get(&errno).copied().unwrap_or(0)
-    }
-
-    /// The errnos and their numbers, as text.
-    pub fn ends(&self) -> String {
-        let one = |(errno, n): (&i32, &u64)| format!("{n} {}", errno_name(*errno));
-        self.ends.iter().map(one).collect::<Vec<_>>().join(", ")
-    }
-}
 
 /// Makes requests for the memory of a process.
 pub struct Driver<'a> {
     arena: &'a Arena,
-    plan: &'a Plan,
-    watch: &'a Watch,
+    watch: &'a Watch<'a>,
     pid: i32,
     trigger: Trigger,
     random: Rng,
-    /// What came of them.
-    pub tally: Tally,
+    /// What came of those of all drivers.
+    tally: &'a Mutex<Tally>,
 }
 
 impl<'a> Driver<'a> {
     /// One of those that make requests at the same time; `number` tells them apart.
     pub fn new(
         arena: &'a Arena,
-        (plan, watch): (&'a Plan, &'a Watch),
+        (watch, tally): (&'a Watch<'a>, &'a Mutex<Tally>),
         pid: i32,
         number: u64,
     ) -> io::Result<Self> {
         Ok(Driver {
             arena,
-            plan,
             watch,
             pid,
             trigger: Trigger::open()?,
             random: Rng::with_seed(number + 1),
-            tally: Tally::default(),
+            tally,
         })
     }
 
@@ -111,24 +59,26 @@ impl<'a> Driver<'a> {
         while !end.load(Relaxed) && !self.enough()? && !self.arena.board.is_bad() {
             self.request()?;
         }
-        end.store(true, Relaxed);
         Ok(())
     }
 
     /// Whether all came about that was planned, or it is hopeless.
     fn enough(&self) -> io::Result<bool> {
-        let (plan, tally) = (self.plan, &self.tally);
-        let all = tally.missing(plan).is_empty()
-            && self.arena.board.never_worked(plan.ops).next().is_none()
-            && self.watch.seen()?;
+        let plan = self.watch.plan;
+        let tally = self.watch.with_live(&self.tally())?;
         let idle = [libc::ENOENT].iter().chain(plan.errnos);
         let tries = tally.requests - idle.map(|errno| tally.ended(*errno)).sum::<u64>();
-        Ok(all || tries >= Plan::MOST * plan.large)
+        Ok(tries >= Plan::MOST * plan.large || self.watch.missing(&tally)?.is_empty())
+    }
+
+    /// What came of the requests until now.
+    fn tally(&self) -> MutexGuard<'a, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes one, and returns its errno.
     pub fn request(&mut self) -> io::Result<i32> {
-        let board = self.arena.board;
+        let (board, plan) = (self.arena.board, self.watch.plan);
         let page = self.random.usize(..self.arena.pages());
         let request = Request {
             reclaim: self.random.usize(..2) == 0,
@@ -146,30 +96,48 @@ impl<'a> Driver<'a> {
 
         let before = doing();
         board.requests.add(1);
+        let met = board.under_way.next() != 0;
         let errno = self.trigger.write(format!("{request}\n").as_bytes())?;
-        board.requests.add(1);
         let after = doing();
+        board.rounds_before.set(after.2);
+        board.under_way.take(1);
         let report = Report::parse(&self.trigger.read(4096)?);
 
-        let during = match self.plan.ops.is_empty() {
+        let during = match plan.ops.is_empty() {
             true => before.2 != after.2,
             false => before.1 || before.0 != after.0,
         };
-        let large = self.count(&request, errno, &report, during || before.3 != after.3);
-        if large && self.plan.split {
+        let meanwhile = Meanwhile {
+            raced: during || before.3 != after.3,
+            met,
+        };
+        let large = self.tally().count(&request, (errno, &report), meanwhile);
+        if large && plan.split {
             board.split.add(1);
         }
+        self.wait_for_another(errno, report.number("pages") == Some(1))?;
+        Ok(errno)
+    }
+
+    /// Waits until there is something else to unmap, if what was met makes that necessary.
+    fn wait_for_another(&mut self, errno: i32, small: bool) -> io::Result<()> {
+        let (board, plan) = (self.arena.board, self.watch.plan);
+        // All may have become pages of zeroes.
+        let odd = errno == libc::EOPNOTSUPP && self.random.usize(..ODD) == 0;
         if errno == libc::ENOENT {
             // Nobody has touched it since the last one.
-            self.wait_for_threads();
-        } else if report.number("pages") == Some(1) {
-            match self.plan.renew {
-                true => board.renew.add(1),
-                false if self.random.bool() => self.wait_for_collapse()?,
-                false => {}
-            }
+            let rounds = board.rounds.get();
+            self.wait(|board| board.rounds.get() != rounds);
+        } else if errno == libc::ENOSPC {
+            let begun = board.begun.get();
+            self.wait(|board| board.begun.get() != begun);
+        } else if plan.renew && (small || odd) {
+            let wanted = board.renew.next() + 1;
+            self.wait(|board| board.renewed.get() >= wanted);
+        } else if small && self.random.bool() {
+            self.wait_for_collapse()?;
         }
-        Ok(errno)
+        Ok(())
     }
 
     /// Lets whoever collapses small folios come to an end with it, if it does not take too long.
@@ -187,12 +155,11 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Lets the threads of the process go on a bit.
-    fn wait_for_threads(&self) {
-        let rounds = self.arena.board.rounds.get();
+    /// Lets the threads of the process go on, until they have done something.
+    fn wait(&self, until: impl Fn(&Board) -> bool) {
         for _ in 0..PATIENCE {
             sys::give_way();
-            if self.arena.board.rounds.get() != rounds {
+            if until(self.arena.board) {
                 break;
             }
         }
@@ -204,33 +171,5 @@ impl<'a> Driver<'a> {
             0 => Path::Kernel,
             _ => Path::Batched,
         }
-    }
-
-    /// Says whether several page table entries were taken in one go.
-    fn count(&mut self, request: &Request, errno: i32, report: &Report, during: bool) -> bool {
-        let tally = &mut self.tally;
-        tally.requests += 1;
-        *tally.ends.entry(errno).or_default() += 1;
-        let number = |key| report.number(key).unwrap_or(0);
-        let (batches, restored) = (number("batches"), number("restored"));
-        let large = batches > 0 && number("unmapped") + restored > batches;
-        if large {
-            tally.large += 1;
-            tally.raced += u64::from(during);
-            tally.restored += u64::from(restored > 0);
-        }
-        for (key, want) in [
-            ("pid", request.pid.to_string()),
-            ("address", format!("{:#x}", request.address)),
-            ("path", request.path.to_string()),
-            ("reclaim", u8::from(request.reclaim).to_string()),
-            ("result", errno_name(errno)),
-        ] {
-            if report.get(key) != Some(&want) {
-                let odd = format!("{request}: report says {key} {:?}", report.get(key));
-                tally.odd.push(odd);
-            }
-        }
-        large
     }
 }

@@ -49,6 +49,13 @@ pub enum Op {
     Split,
     /// `mlock(2)` of some pages, and `munlock(2)`.
     Lock,
+    /// `MADV_FREE` of all memory, or of some pages.
+    Free,
+}
+
+impl Op {
+    /// How many there are.
+    pub const KINDS: usize = Op::Free as usize + 1;
 }
 
 impl Owner<'_> {
@@ -67,6 +74,7 @@ impl Owner<'_> {
             Op::Pin => self.pin(),
             Op::Split => self.split(),
             Op::Lock => self.lock(),
+            Op::Free => self.free(),
         };
         match done {
             Ok(true) => board.done[op as usize].add(1),
@@ -76,7 +84,7 @@ impl Owner<'_> {
     }
 
     /// Marks a time in which a system call changes the memory, or looks at it.
-    fn race<T>(&self, call: impl FnOnce() -> T) -> T {
+    pub(super) fn race<T>(&self, call: impl FnOnce() -> T) -> T {
         let board = self.arena.board;
         let before = board.begun.next();
         let others = board.ended.get() != before;
@@ -228,7 +236,7 @@ impl Owner<'_> {
         Ok(true)
     }
 
-    fn span(&self, pages: &Range<usize>) -> (u64, usize) {
+    pub(super) fn span(&self, pages: &Range<usize>) -> (u64, usize) {
         (self.arena.at(pages.start), bytes(pages.len()) as usize)
     }
 }

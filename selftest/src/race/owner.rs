@@ -7,6 +7,8 @@
 //! just taken pages away.
 
 use std::ops::Range;
+use std::thread::sleep;
+use std::time::Duration;
 
 use fastrand::Rng;
 
@@ -16,8 +18,9 @@ use super::op::Op;
 use super::plan::Plan;
 use crate::sys;
 
-/// It does something to the memory in one of so many rounds: a large folio must last a while.
-const RARELY: usize = 8;
+/// Rounds of all threads after which all memory has been touched, and so long a thread sleeps then.
+const ENOUGH: u64 = 2 * OWNERS as u64;
+const NAP: Duration = Duration::from_micros(100);
 /// Words of a foreign page that are read at a time.
 const LOOKS: usize = 16;
 
@@ -29,8 +32,12 @@ pub struct Owner<'a> {
     pub number: usize,
     /// What it can do to the memory.
     pub ops: &'a [Op],
+    /// It does that in one of so many rounds.
+    rarely: usize,
     /// Writes to a page before the next one.
     writes: u64,
+    /// Whether anybody makes requests.
+    requests: bool,
     /// Its source of chance.
     pub random: Rng,
     /// Whom it has forked.
@@ -46,7 +53,9 @@ impl<'a> Owner<'a> {
             arena,
             number,
             ops: plan.ops,
+            rarely: plan.rarely,
             writes: plan.writes,
+            requests: plan.triggers > 0,
             random: Rng::with_seed(number as u64 + 1),
             children: Children::new(arena.pages()),
             copy: vec![0; arena.size() / OWNERS],
@@ -59,7 +68,7 @@ impl<'a> Owner<'a> {
         while board.stop.get() == 0 {
             self.write_some();
             self.look_around();
-            if !self.ops.is_empty() && self.random.usize(..RARELY) == 0 {
+            if !self.ops.is_empty() && self.random.usize(..self.rarely) == 0 {
                 let op = self.ops[self.random.usize(..self.ops.len())];
                 self.perform(op);
             }
@@ -71,19 +80,33 @@ impl<'a> Owner<'a> {
                 self.perform(Op::Split);
             }
             board.rounds.add(1);
-            sys::give_way();
+            self.pause();
         }
         self.children.reap(board);
         let _here = self.arena.hold(self.number);
         self.check(self.arena.part(self.number));
     }
 
+    /// Lets others go on. When all has been touched since the last request, the processor is better
+    /// left to who makes the next one, above all if it is emulated.
+    fn pause(&self) {
+        let board = self.arena.board;
+        let rounds = board.rounds.get() - board.rounds_before.get().min(board.rounds.get());
+        match self.requests && board.under_way.get() == 0 && rounds > ENOUGH {
+            true => sleep(NAP),
+            false => sys::give_way(),
+        }
+    }
+
     /// Writes to all of its pages, and reads one of them in full.
     fn write_some(&mut self) {
         let _here = self.arena.hold(self.number);
         let part = self.arena.part(self.number);
+        let leave = self.leaves_free();
         for page in part.clone() {
-            self.arena.write(page, self.arena.at(page), self.writes);
+            if !leave || self.arena.written(page).freed() == 0 {
+                self.arena.write(page, self.arena.at(page), self.writes);
+            }
         }
         let page = part.start + self.random.usize(..part.len());
         self.check(page..page + 1);

@@ -2,10 +2,7 @@
 
 //! What races, and when enough of it was seen.
 
-use std::io;
-
 use super::op::Op;
-use crate::observe::vmstat;
 
 /// What races, and how much of it has to be seen.
 #[derive(Clone)]
@@ -14,6 +11,8 @@ pub struct Plan {
     pub pages: usize,
     /// What the threads do to it.
     pub ops: &'static [Op],
+    /// In one of so many rounds a thread does: a large folio must last a while.
+    pub rarely: usize,
     /// Writes of a thread to a page before its next one.
     pub writes: u64,
     /// How many make requests at the same time; without any, live mode has to be on.
@@ -27,10 +26,22 @@ pub struct Plan {
     pub split: bool,
     /// How many times a batch has to be longer than one.
     pub large: u64,
-    /// How many of these have to meet an operation; without requests, operations one another.
+    /// How many large folios have to be unmapped, all of each, in such batches.
+    pub whole: u64,
+    /// How many batches have to meet an operation; without requests, operations one another.
     pub raced: u64,
+    /// How many requests have to begin while another one is under way.
+    pub met: u64,
+    /// How many of these have to find the folio in the hands of the other.
+    pub refused: u64,
+    /// How often each operation has to work.
+    pub each: u64,
     /// How many requests have to put entries back that they had taken.
     pub restored: u64,
+    /// How many pages that were freed lazily have to be dropped.
+    pub dropped: u64,
+    /// How many of them have to be kept, for somebody writes to them in time.
+    pub redeemed: u64,
     /// An event of /proc/vmstat that has to be counted, and how often.
     pub event: Option<(&'static str, i64)>,
     /// With which errnos requests may fail, besides EBUSY and ENOENT.
@@ -43,32 +54,3 @@ impl Plan {
     pub(super) const MOST: u64 = 100;
 }
 
-/// Looks for the event of a plan.
-pub(super) struct Watch {
-    event: Option<(&'static str, i64)>,
-    since: i64,
-}
-
-impl Watch {
-    pub(super) fn begin(plan: &Plan) -> io::Result<Self> {
-        let since = plan.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
-        Ok(Watch {
-            event: plan.event,
-            since: since?,
-        })
-    }
-
-    /// How often it was counted.
-    pub(super) fn moved(&self) -> io::Result<i64> {
-        let now = self.event.map_or(Ok(0), |(name, _)| vmstat::summed(name));
-        Ok(now? - self.since)
-    }
-
-    /// Whether it was counted often enough.
-    pub(super) fn seen(&self) -> io::Result<bool> {
-        Ok(match self.event {
-            Some((_, least)) => self.moved()? >= least,
-            None => true,
-        })
-    }
-}

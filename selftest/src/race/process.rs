@@ -65,11 +65,11 @@ pub fn run(arena: &Arena, plan: &Plan, ending: Ending) -> ! {
 }
 
 fn wait_for_request(board: &Board, after: u64) {
-    while board.requests.get() < 2 * after {
+    while board.requests.get() < after {
         sys::give_way();
     }
     for _ in 0..TRIES {
-        if board.requests.get() % 2 == 1 {
+        if board.under_way.get() != 0 {
             break;
         }
         std::hint::spin_loop();

@@ -5,7 +5,6 @@
 pub mod contpte;
 pub mod course;
 pub mod device;
-mod discarded;
 pub mod exclusive;
 pub mod facts;
 pub mod faults;

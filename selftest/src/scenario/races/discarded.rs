@@ -20,7 +20,7 @@ pub fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
         come_and_go(page)
     };
     let trigger = Trigger::open()?;
-    let requests = sys::repeats(1000);
+    let requests = sys::repeats(500);
     let (mut unmapped, mut too_late) = (0, 0);
     for k in 0..requests {
         let path = [Path::Batched, Path::Kernel][k as usize % 2];
