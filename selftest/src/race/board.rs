@@ -90,6 +90,10 @@ pub struct Board {
     pub dropped: Count,
     /// Those that were not, for somebody wrote to them in time.
     pub redeemed: Count,
+    /// How often swap was turned off or on.
+    pub switches: Count,
+    /// How often swap was turned off under a request, and had something in it.
+    pub switched: Count,
     /// Not 0: the process is about to exit.
     pub exiting: Count,
     wrong: Count,
@@ -122,6 +126,9 @@ impl Board {
             let (dropped, redeemed) = (self.dropped.get(), self.redeemed.get());
             done += &format!("; {dropped} pages dropped, {redeemed} redeemed");
         }
+        if plan.switched > 0 {
+            done += &format!("; swap off {} times", self.switched.get());
+        }
         format!(
             "{} rounds of the threads, {} MiB compared, {} times a new folio{done}",
             self.rounds.get(),
@@ -137,6 +144,7 @@ impl Board {
         let others = [
             one("a page dropped", &self.dropped, plan.dropped),
             one("a page redeemed", &self.redeemed, plan.redeemed),
+            one("swap turned off", &self.switched, plan.switched),
         ];
         let all = plan.ops.iter().map(done).chain(others);
         let few = all.filter(|(_, times, least)| times < least);

@@ -129,8 +129,9 @@ impl<'a> Driver<'a> {
             let rounds = board.rounds.get();
             self.wait(|board| board.rounds.get() != rounds);
         } else if errno == libc::ENOSPC {
-            let begun = board.begun.get();
-            self.wait(|board| board.begun.get() != begun);
+            let what = |board: &Board| (board.begun.get(), board.switches.get());
+            let before = what(board);
+            self.wait(|board| what(board) != before);
         } else if plan.renew && (small || odd) {
             let wanted = board.renew.next() + 1;
             self.wait(|board| board.renewed.get() >= wanted);

@@ -16,6 +16,7 @@ mod owner;
 mod plan;
 mod process;
 mod reclaim;
+mod swap;
 mod tally;
 mod watch;
 mod words;
@@ -156,9 +157,12 @@ fn drive(arena: &Arena, watch: &Watch<'_>, pid: i32) -> Result<Tally, Stop> {
         ended(driver.and_then(|mut driver| driver.run(&end)))
     };
     let results: Vec<io::Result<()>> = thread::scope(|scope| {
-        let all: Vec<_> = (0..watch.plan.triggers)
+        let mut all: Vec<_> = (0..watch.plan.triggers)
             .map(|number| scope.spawn(move || one(number)))
             .collect();
+        if watch.plan.switched > 0 {
+            all.push(scope.spawn(|| ended(swap::switch(arena.board, &end))));
+        }
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             let died = |_| Err(io::Error::other("a driver died"));
             thread.join().unwrap_or_else(died)

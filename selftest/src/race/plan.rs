@@ -42,6 +42,8 @@ pub struct Plan {
     pub dropped: u64,
     /// How many of them have to be kept, for somebody writes to them in time.
     pub redeemed: u64,
+    /// How often swap has to be turned off under requests, when it has something in it.
+    pub switched: u64,
     /// An event of /proc/vmstat that has to be counted, and how often.
     pub event: Option<(&'static str, i64)>,
     /// With which errnos requests may fail, besides EBUSY and ENOENT.

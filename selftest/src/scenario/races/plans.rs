@@ -66,6 +66,7 @@ fn plain(cpus: u64, name: &'static str, ops: &'static [Op]) -> Race {
             each: sys::repeats(20),
             dropped: 0,
             redeemed: 0,
+            switched: 0,
             event: None,
             errnos: &[],
         },
@@ -105,7 +106,11 @@ fn requests(cpus: u64) -> Vec<Race> {
     exits.plan.raced = u64::from(cpus > 1);
     exits.plan.errnos = &[libc::ESRCH];
 
-    vec![threads, two, exits]
+    let mut swapoff = plain(cpus, "swapoff", &[]);
+    swapoff.plan.switched = sys::repeats(20);
+    swapoff.plan.errnos = &[libc::ENOSPC];
+
+    vec![threads, two, exits, swapoff]
 }
 
 /// Reclaim by the kernel, in live mode.
