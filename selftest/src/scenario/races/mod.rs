@@ -2,6 +2,13 @@
 
 //! A folio that is unmapped hundreds of times while threads use it, and all kinds of things happen
 //! to the memory it is in.
+//!
+//! What is counted are requests by the batched path that succeeded, and took several entries in one
+//! go: after each of them nothing mapped the large folio any more. In live mode, it is the calls that
+//! left a large folio without any mapping. Where nothing but threads and requests race, and in
+//! "everything", there must be 200 (100 of everything with four CPUs); elsewhere as many as do not take
+//! long, and together with these hundreds. Requests for small folios, by the kernel's own path, that
+//! came too late or put entries back, are not counted.
 
 mod discarded;
 mod plans;
