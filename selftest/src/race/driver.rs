@@ -81,7 +81,7 @@ impl<'a> Driver<'a> {
         let (board, plan) = (self.arena.board, self.watch.plan);
         let page = self.random.usize(..self.arena.pages());
         let request = Request {
-            reclaim: self.random.usize(..2) == 0,
+            reclaim: self.random.usize(..2) == 0 && plan.reclaim,
             ..Request::new(self.pid, self.arena.at(page), self.path())
         };
         let doing = || {

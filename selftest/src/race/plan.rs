@@ -17,6 +17,8 @@ pub struct Plan {
     pub writes: u64,
     /// How many make requests at the same time; without any, live mode has to be on.
     pub triggers: u64,
+    /// Whether every second request has the folio written to swap and freed.
+    pub reclaim: bool,
     /// Live mode is on.
     pub live: bool,
     /// Whether a large folio is to be made anew where a small one was met.
