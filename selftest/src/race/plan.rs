@@ -57,4 +57,3 @@ impl Plan {
     /// those that found nothing to unmap: nothing mapped, or what `errnos` is for.
     pub(super) const MOST: u64 = 100;
 }
-

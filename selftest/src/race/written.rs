@@ -145,7 +145,9 @@ mod tests {
     const TAG: u64 = 3;
 
     fn page(known: Known) -> Vec<u64> {
-        (0..WORDS).map(|k| known.expected((k, WORDS), TAG)).collect()
+        (0..WORDS)
+            .map(|k| known.expected((k, WORDS), TAG))
+            .collect()
     }
 
     fn compare(known: Known, page: &[u64]) -> Option<bool> {

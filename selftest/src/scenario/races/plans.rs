@@ -139,8 +139,8 @@ fn live(cpus: u64) -> Vec<Race> {
 /// One operation that gets in the way.
 fn one_op(cpus: u64) -> Vec<Race> {
     let mut pins = plain(cpus, "pins", &[Op::Pin]);
-    // Those that meet a pin are not unmapped, or not all of them.
-    pins.plan.whole = 1;
+    // What meets a pin is not unmapped, or not all of it.
+    pins.plan.whole = 0;
     pins.plan.restored = if cpus == 1 { 0 } else { sys::repeats(20) };
 
     let mut split = plain(cpus, "split", &[Op::Split]);
