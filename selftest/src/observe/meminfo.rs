@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/proc/meminfo`: how much memory is used for what.
+//! `/proc/meminfo` and `/proc/zoneinfo`: how much memory is used for what.
 
 use std::fs;
 use std::io;
+
+use crate::sys::page_size;
 
 /// Reads the KiB of some of its lines, such as `MemFree`.
 pub fn read<const N: usize>(keys: [&str; N]) -> io::Result<[u64; N]> {
@@ -18,4 +20,16 @@ pub fn read<const N: usize>(keys: [&str; N]) -> io::Result<[u64; N]> {
         *place = kb(key).ok_or_else(|| io::Error::other(format!("/proc/meminfo: no {key}")))?;
     }
     Ok(found)
+}
+
+/// The KiB of free pages that CPUs keep in lists of their own, in all zones: tens of MiB after much
+/// was freed, and MemFree does not count them.
+pub fn free_by_cpu_kb() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/zoneinfo")?;
+    let counts = text.lines().filter_map(|l| l.trim().strip_prefix("count:"));
+    let counts: Vec<u64> = counts.filter_map(|n| n.trim().parse().ok()).collect();
+    match counts.is_empty() {
+        true => Err(io::Error::other("/proc/zoneinfo: no lists of CPUs")),
+        false => Ok(counts.iter().sum::<u64>() * page_size() as u64 / 1024),
+    }
 }

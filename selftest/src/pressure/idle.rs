@@ -14,7 +14,7 @@ use crate::knobs;
 use crate::observe::{meminfo, mthp, vmstat, System};
 use crate::verdict::{Checks, Stop};
 
-/// Of this much the kernel may make other use: slab, per-CPU lists, page tables of others.
+/// Of this much the kernel may make other use: slab, page tables of others.
 const SLACK_KB: u64 = 8 << 10;
 /// KASAN keeps freed objects from being used again, up to this part of all memory
 /// (mm/kasan/quarantine.c).
@@ -36,7 +36,7 @@ impl Idle {
         knobs::write("/proc/sys/vm/drop_caches", "3")?;
         let [free_kb, anon_kb, total_kb] = meminfo::read(["MemFree", "AnonPages", "MemTotal"])?;
         Ok(Idle {
-            free_kb,
+            free_kb: free_kb + meminfo::free_by_cpu_kb()?,
             anon_kb,
             system: System::take()?,
             slack_kb: SLACK_KB
