@@ -5,10 +5,14 @@
  * Sorted alphabetically; the headers private to mm/ come last.
  */
 
-#if !defined(CONFIG_TRANSPARENT_HUGEPAGE) || !defined(CONFIG_SWAP) ||	\
-	!defined(CONFIG_KPROBES) || !defined(CONFIG_KALLSYMS_ALL) ||	\
-	!defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_DEBUG_FS)
-#error "anon_ttu needs a kernel with TRANSPARENT_HUGEPAGE, SWAP, KPROBES, KALLSYMS_ALL, DYNAMIC_FTRACE_WITH_ARGS and DEBUG_FS"
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE) || !defined(CONFIG_SWAP)
+#error "anon_ttu needs a kernel with TRANSPARENT_HUGEPAGE and SWAP"
+#endif
+#if !defined(CONFIG_KPROBES) || !defined(CONFIG_KALLSYMS_ALL)
+#error "anon_ttu needs a kernel with KPROBES and KALLSYMS_ALL"
+#endif
+#if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_DEBUG_FS)
+#error "anon_ttu needs a kernel with DYNAMIC_FTRACE_WITH_ARGS and DEBUG_FS"
 #endif
 
 #include <linux/capability.h>

@@ -167,7 +167,10 @@ fn tries_to_split(key: &str) -> bool {
 pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&str, &Facts)) {
     let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let width = name_a.len().max(name_b.len());
-    for key in keys.into_iter().filter(|key| !MAY_DIFFER.iter().any(|f| f(key))) {
+    for key in keys
+        .into_iter()
+        .filter(|key| !MAY_DIFFER.iter().any(|f| f(key)))
+    {
         let side = |facts: &Facts| facts.get(key).cloned().unwrap_or("(not seen)".to_string());
         let (x, y) = (side(a), side(b));
         checks.that(x == y, || {
