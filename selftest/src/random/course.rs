@@ -79,6 +79,8 @@ impl<'a> Run<'a> {
 
     fn run(mut self, checks: &mut Checks) -> Result<(), Stop> {
         let family = Family::new(1 + self.plan.count(Act::Fork))?;
+        // What was there before has to be gone: pages that wait in the list of a CPU still count.
+        drain_lists()?;
         let origin = System::take()?;
         let locked = vmstat::summed("nr_mlock")?;
         let mut scene = Scene::make(&family, self.plan)?;
