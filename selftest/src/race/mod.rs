@@ -86,7 +86,7 @@ pub fn run_to_the_end(
     endings: impl Iterator<Item = Ending>,
 ) -> Result<(u64, usize), Stop> {
     sys::use_all_cpus();
-    let mut all = Tally::default();
+    let tally = Mutex::new(Tally::default());
     let mut frames = None;
     for ending in endings {
         let board: &Board = count::shared()?;
@@ -94,7 +94,6 @@ pub fn run_to_the_end(
         let watch = Watch::begin(plan, board)?;
         let pid = start(&arena, plan, ending)?;
         frames.get_or_insert(first_frames(pid, &arena)?);
-        let tally = Mutex::new(Tally::default());
         let mut driver = Driver::new(&arena, (&watch, &tally), pid, 0)?;
         // A zombie has no memory, and its pid is not given to another.
         while driver.request()? != libc::ESRCH {
@@ -108,11 +107,11 @@ pub fn run_to_the_end(
         };
         checks.eq("the end of a process", sys::wait(pid, true)?, Some(want));
         board.check(checks);
-        all.add(tally.into_inner().unwrap_or_else(PoisonError::into_inner));
     }
-    checks.note(all.said());
-    all.check(checks, plan);
-    for what in all.missing(plan) {
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    checks.note(tally.said());
+    tally.check(checks, plan);
+    for what in tally.missing(plan) {
         checks.that(false, || what);
     }
     frames.ok_or(Stop::Fail("no process".into()))

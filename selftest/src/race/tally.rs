@@ -44,21 +44,6 @@ pub struct Meanwhile {
 }
 
 impl Tally {
-    /// Adds that of another.
-    pub fn add(&mut self, other: Tally) {
-        self.requests += other.requests;
-        self.large += other.large;
-        self.whole += other.whole;
-        self.raced += other.raced;
-        self.restored += other.restored;
-        self.met += other.met;
-        self.refused += other.refused;
-        for (errno, n) in other.ends {
-            *self.ends.entry(errno).or_default() += n;
-        }
-        self.odd.extend(other.odd);
-    }
-
     /// Adds a request, and says whether several page table entries were taken in one go.
     pub fn count(
         &mut self,

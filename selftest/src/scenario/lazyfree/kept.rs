@@ -29,20 +29,21 @@ pub fn redirtied(
     (via, charged): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
 ) -> Result<Facts, Stop> {
-    let family = course::family(2, charged)?;
-    let origin = System::take()?;
-    let shape = make(&family)?;
-    let mut seen = Facts::new();
-    refuse_redirtied(checks, &shape, via, &mut seen)?;
-    if !checks.broken().is_empty() {
-        return Err(Stop::Fail("nothing more is done after that".into()));
-    }
-    if shape.folio.order > 0 && !whole::swapped()? {
-        write_and_go(checks, shape, &origin, &mut seen)?;
-    } else {
-        seen.extend(course::run_on(checks, &plan(via, false), shape, &origin)?);
-    }
-    Ok(seen)
+    refused_then(
+        checks,
+        (via, charged),
+        make,
+        &|checks, shape, origin, seen| {
+            if !checks.broken().is_empty() {
+                return Err(Stop::Fail("nothing more is done after that".into()));
+            }
+            if shape.folio.order > 0 && !whole::swapped()? {
+                return write_and_go(checks, shape, origin, seen);
+            }
+            seen.extend(course::run_on(checks, &plan(via, false), shape, origin)?);
+            Ok(())
+        },
+    )
 }
 
 /// A folio that was written to since: refused, and at once written to by all who have it. An entry
@@ -51,15 +52,27 @@ pub fn redirtied(
 /// So that goes on whatever the refusal has shown: all is still mapped, and nothing comes from swap.
 pub fn refused_and_written(
     checks: &mut Checks,
+    via: (Via, bool),
+    make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+) -> Result<Facts, Stop> {
+    refused_then(checks, via, make, &write_and_go)
+}
+
+/// What is done with a folio after it was refused, with what was seen before it was made.
+type Then<'a> = &'a dyn Fn(&mut Checks, Shape<'_>, &System, &mut Facts) -> Result<(), Stop>;
+
+fn refused_then(
+    checks: &mut Checks,
     (via, charged): (Via, bool),
     make: &dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>,
+    then: Then<'_>,
 ) -> Result<Facts, Stop> {
     let family = course::family(2, charged)?;
     let origin = System::take()?;
     let shape = make(&family)?;
     let mut seen = Facts::new();
     refuse_redirtied(checks, &shape, via, &mut seen)?;
-    write_and_go(checks, shape, &origin, &mut seen)?;
+    then(checks, shape, &origin, &mut seen)?;
     Ok(seen)
 }
 
