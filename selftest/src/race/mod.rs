@@ -79,16 +79,22 @@ pub fn run(checks: &mut Checks, plan: &Plan) -> Result<(u64, usize), Stop> {
     Ok(frames)
 }
 
-/// Has one process after the other exit or be killed while a request for its memory is under way.
+/// Has one process after the other exit or be killed while a request for its memory is under way:
+/// at least so many, and more until enough was seen.
 pub fn run_to_the_end(
     checks: &mut Checks,
     plan: &Plan,
+    least: usize,
     endings: impl Iterator<Item = Ending>,
 ) -> Result<(u64, usize), Stop> {
     sys::use_all_cpus();
     let tally = Mutex::new(Tally::default());
+    let seen = || tally.lock().unwrap_or_else(PoisonError::into_inner);
     let mut frames = None;
-    for ending in endings {
+    for (ended, ending) in endings.enumerate() {
+        if ended >= least && seen().missing(plan).is_empty() {
+            break;
+        }
         let board: &Board = count::shared()?;
         let arena = Arena::new(plan.pages, false, board)?;
         let watch = Watch::begin(plan, board)?;

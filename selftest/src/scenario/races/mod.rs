@@ -27,8 +27,10 @@ use crate::verdict::{Checks, Stop};
 
 /// What of anonymous memory may be in use in the end that was not before: the tests' own.
 const SLACK_PAGES: i64 = 64;
-/// How many processes exit in the middle.
+/// How many processes exit in the middle, at least.
 const EXITS: u64 = 10;
+/// And at most so many times as many, until enough was seen.
+const MORE: u64 = 20;
 
 /// One test.
 #[derive(Clone)]
@@ -97,7 +99,8 @@ fn run(checks: &mut Checks, race: &Race) -> Result<(), Stop> {
                 0 => Ending::Exit(after(k / 2)),
                 _ => Ending::Kill(after(k / 2)),
             };
-            race::run_to_the_end(checks, &plan, (0..EXITS).map(ending))?
+            let endings = (0..MORE * EXITS).map(ending);
+            race::run_to_the_end(checks, &plan, EXITS as usize, endings)?
         }
     };
     knobs::empty_swap()?;
@@ -108,7 +111,7 @@ fn run(checks: &mut Checks, race: &Race) -> Result<(), Stop> {
 /// All anonymous memory must have been given back; some is a moment after the end of a process.
 fn check_anon(checks: &mut Checks, before: i64) -> Result<(), Stop> {
     let mut more = 0;
-    for _ in 0..20 {
+    for _ in 0..100 {
         more = vmstat::summed("nr_anon_pages")? - before;
         if more.abs() <= SLACK_PAGES {
             break;
