@@ -98,6 +98,8 @@ fn test(case: Case) -> Test {
 fn run(checks: &mut Checks, case: &Case, path: Path) -> Result<Facts, Stop> {
     let family = Family::in_cgroup(2, true)?;
     let origin = System::take()?;
+    // What others have let go of may still be counted.
+    drain_lists()?;
     let locked_pages = vmstat::summed("nr_mlock")?;
     let shape = (case.make)(&family)?;
     let folio = shape.folio;
@@ -176,6 +178,7 @@ fn race(checks: &mut Checks, (order, mapping): (u32, Mapping), path: Path) -> Re
     whole::must_be_swapped(order)?;
     let family = Family::new(1)?;
     let origin = System::take()?;
+    drain_lists()?;
     let locked_pages = vmstat::summed("nr_mlock")?;
     let shape = shape::exclusive(&family, order, mapping)?;
     let folio = shape.folio;

@@ -11,6 +11,9 @@ use crate::shape::Shape;
 use crate::subject::Subject;
 use crate::verdict::{Checks, Stop};
 
+/// How often it is looked, every 20 ms, until nothing is left.
+const PATIENCE: usize = 100;
+
 /// Ends the processes of a shape; after that, all must be as it was before they came, and nothing may
 /// be charged to their control group any more.
 pub fn let_go(checks: &mut Checks, shape: Shape<'_>, origin: &System) -> Result<System, Stop> {
@@ -77,7 +80,7 @@ pub fn check_gone(
         match attempt {
             // Per-CPU lists hold references for a while; this drains them.
             2 => knobs::write("/proc/sys/vm/drop_caches", "1")?,
-            20 => {
+            PATIENCE => {
                 checks.that(false, || left.join("\n"));
                 return Ok(now);
             }
