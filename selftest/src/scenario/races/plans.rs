@@ -144,8 +144,9 @@ fn one_op(cpus: u64) -> Vec<Race> {
     pins.plan.restored = if cpus == 1 { 0 } else { sys::repeats(20) };
 
     let mut split = plain(cpus, "split", &[Op::Split]);
-    split.plan.large = sys::repeats(30);
-    split.plan.whole = sys::repeats(30);
+    split.plan.large = sys::repeats(15);
+    split.plan.whole = sys::repeats(15);
+    split.plan.raced = raced(cpus, 5);
     split.plan.errnos = SPLIT_ERRNOS;
 
     let mut ksm = plain(cpus, "KSM", &[Op::Merge, Op::Unmerge]);
@@ -183,6 +184,9 @@ fn collapsed(cpus: u64) -> Vec<Race> {
     khugepaged.name = "khugepaged";
     khugepaged.plan.ops = &[];
     khugepaged.ready = knobs::busy_khugepaged;
+    khugepaged.plan.large = sys::repeats(10);
+    khugepaged.plan.whole = sys::repeats(10);
+    khugepaged.plan.raced = raced(cpus, 3);
     khugepaged.plan.split = true;
     khugepaged.plan.errnos = SPLIT_ERRNOS;
     khugepaged.plan.event = Some(("thp_collapse_alloc", 2));
@@ -205,6 +209,8 @@ fn lazily_freed(cpus: u64) -> Vec<Race> {
     let mut no_swap = free.clone();
     no_swap.name = "MADV_FREE, no swap";
     no_swap.swap = false;
+    no_swap.plan.large = sys::repeats(20);
+    no_swap.plan.whole = sys::repeats(20);
     no_swap.plan.rarely = 3;
     no_swap.ready = || {
         let areas = swaps::areas()?;
