@@ -30,9 +30,7 @@ pub fn run(checks: &mut Checks, cpus: u64) -> Result<(), Stop> {
     let late = if cpus == 1 { 0 } else { sys::repeats(EACH) };
     let in_time = sys::repeats(EACH);
     let (mut requests, mut unmapped, mut too_late) = (0, 0, 0);
-    while requests < least
-        || (unmapped < in_time || too_late < late) && requests < MOST * least
-    {
+    while requests < least || (unmapped < in_time || too_late < late) && requests < MOST * least {
         let path = [Path::Batched, Path::Kernel][requests as usize % 2];
         requests += 1;
         let answer = trigger.request(&Request::new(pid, page, path))?;
