@@ -20,6 +20,10 @@ const ODD: [&[u8]; 15] = [
     b"1\n\n",
 ];
 
+/// Looks in a row, a millisecond apart, that must find a thread asleep: on its way to where it waits
+/// for the others, it may have to wait for something else, but not for long.
+const SURE: u32 = 3;
+
 /// What it takes, what it refuses, and who wins.
 pub fn tests() -> Vec<Test> {
     vec![
@@ -89,7 +93,12 @@ fn at_once(checks: &mut Checks) -> Result<(), Stop> {
                     live::write(text)
                 });
                 // The order in which they come is known only if each has come before the next sets out.
-                while !thread.is_finished() && !is_in_line(here.load(Acquire)) {
+                let mut seen = 0;
+                while !thread.is_finished() && seen < SURE {
+                    seen = match is_in_line(here.load(Acquire)) {
+                        true => seen + 1,
+                        false => 0,
+                    };
                     sleep(Duration::from_millis(1));
                 }
                 thread
