@@ -12,9 +12,10 @@ use crate::verdict::{Checks, Stop};
 /// How far in front of what the module itself allocates to begin. Earlier, the kernel warns of what
 /// fails there.
 const BEFORE: u64 = 8;
-/// At the first and the last places each is tried; between them are mostly files of the places that
-/// can fail, and there one of these is.
-const STRIDE: u64 = 32;
+/// So many at the beginning and in the end are tried each.
+const EACH: u64 = 24;
+/// Between them are mostly files of the places that can fail, and there one of so many is.
+const STRIDE: u64 = 48;
 
 /// One test.
 pub fn tests() -> Vec<Test> {
@@ -47,7 +48,7 @@ fn loading(checks: &mut Checks, nth: &Nth, module: &Module) -> Result<(), Stop> 
     let first = kernel.saturating_sub(BEFORE);
     let mut refusals = 0;
     for n in first..=all {
-        if n > first + STRIDE && n + 2 * STRIDE < all && n % STRIDE != 0 {
+        if n > first + EACH && n + EACH < all && n % STRIDE != 0 {
             continue;
         }
         let what = format!("failure {n} of {all}");

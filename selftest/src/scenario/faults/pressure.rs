@@ -15,7 +15,7 @@ use crate::trigger;
 use crate::verdict::{Checks, Stop};
 
 /// How long, on a kernel that is not slow.
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(5);
 /// What the memory control group may use.
 const LIMIT: usize = 48 << 20;
 

@@ -30,6 +30,15 @@ enum Then {
 
 pub(super) type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 
+/// Of the calls that unmapping a folio makes, those that are tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// Each, if they are not very many.
+    Each,
+    /// The first, one in the middle, and the last.
+    Some,
+}
+
 /// Exclusive, shared and mixed folios x place.
 pub fn tests() -> Vec<Test> {
     let (pmd, pte) = (mthp::pmd_order(), Mapping::Pte);
@@ -40,9 +49,12 @@ pub fn tests() -> Vec<Test> {
     }
     add_mixed(&mut tests, 4, MASKS[2], WriteBits::Equal);
     let name = format!("{} in 3 processes", size(4));
-    add(&mut tests, name, pte, move |f| shape::forked(f, 4, pte, 3));
+    let some = Tried::Some;
+    add(&mut tests, name, (pte, some), move |f| {
+        shape::forked(f, 4, pte, 3)
+    });
     let name = format!("{}, a device has three pages", size(4));
-    add(&mut tests, name, pte, |f| {
+    add(&mut tests, name, (pte, Tried::Each), |f| {
         device_exclusive(f, 4, &|i| [3, 4, 9].contains(&i))
     });
     add_mixed(&mut tests, 4, MASKS[2], WriteBits::Differ);
@@ -61,7 +73,7 @@ pub(super) fn size(order: u32) -> String {
 fn add_exclusive(tests: &mut Vec<Test>, order: u32, mapping: Mapping) {
     if mthp::orders().contains(&order) {
         let name = format!("{} by {mapping:?}, exclusive", size(order));
-        add(tests, name, mapping, move |f| {
+        add(tests, name, (mapping, Tried::Each), move |f| {
             shape::exclusive(f, order, mapping)
         });
     }
@@ -71,10 +83,15 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
     if !mthp::orders().contains(&order) {
         return;
     }
+    // At one folio of which every page is a run.
+    let tried = match (order, bits) {
+        (4, WriteBits::Equal) if name == MASKS[2].0 => Tried::Each,
+        _ => Tried::Some,
+    };
     let pages = 1 << order;
     let (size, bits_name) = (size(order), format!("{bits:?}").to_lowercase());
     let name = format!("{size}, {name} exclusive, write bits {bits_name}");
-    add(tests, name, Mapping::Pte, move |f| {
+    add(tests, name, (Mapping::Pte, tried), move |f| {
         shape::mixed(f, order, &|i| mask(i, pages), bits, &|_, _| Ok(()))
     });
 }
@@ -82,26 +99,30 @@ fn add_mixed(tests: &mut Vec<Test>, order: u32, (name, mask): (&str, Mask), bits
 fn add(
     tests: &mut Vec<Test>,
     shape_name: String,
-    mapping: Mapping,
+    (mapping, tried): (Mapping, Tried),
     make: impl for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop> + Clone + 'static,
 ) {
     for place in PLACES {
         let name = format!("faults: {}: {shape_name}", place.title());
         let make = make.clone();
         tests.push(Test::new(name, move |checks| {
-            each_call(checks, &place, mapping == Mapping::Pmd, &make)
+            each_call(checks, &place, (mapping == Mapping::Pmd, tried), &make)
         }));
     }
 }
 
-/// Has each call fail in turn that unmapping the folio makes, or of very many some; then one that
-/// is never made.
-fn each_call(checks: &mut Checks, place: &Place, by_pmd: bool, make: &Make) -> Result<(), Stop> {
+/// Has one call after the other fail that unmapping the folio makes; then one that is never made.
+fn each_call(
+    checks: &mut Checks,
+    place: &Place,
+    (by_pmd, tried): (bool, Tried),
+    make: &Make,
+) -> Result<(), Stop> {
     let family = Family::new(4)?;
     let shape = make(&family)?;
     let calls = stopped::calls(&shape.pages, by_pmd, place.at);
     shape.exit()?;
-    for n in which(calls).into_iter().chain([calls]) {
+    for n in which(calls, tried).into_iter().chain([calls]) {
         // Both after the first call, and then in turn.
         for (i, then) in [(0, Then::Unmap), (1, Then::ReadBack)] {
             if n > 0 && n % 2 != i {
@@ -119,12 +140,14 @@ fn each_call(checks: &mut Checks, place: &Place, by_pmd: bool, make: &Make) -> R
 }
 
 /// Of so many calls, those to try.
-fn which(calls: u64) -> Vec<u64> {
-    /// Up to here, all.
-    const ALL: u64 = 50;
-    match calls {
-        0..=ALL => (0..calls).collect(),
-        _ => vec![0, 1, calls / 2, calls - 1],
+fn which(calls: u64, tried: Tried) -> Vec<u64> {
+    /// Up to here, each.
+    const FEW: u64 = 50;
+    match (tried, calls) {
+        (_, 0..=3) => (0..calls).collect(),
+        (Tried::Each, 4..=FEW) => (0..calls).collect(),
+        (Tried::Each, _) => vec![0, 1, calls / 2, calls - 1],
+        (Tried::Some, _) => vec![0, calls / 2, calls - 1],
     }
 }
 
