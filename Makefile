@@ -32,6 +32,9 @@ results: ## what the last whole make check found, as a table
 check-debug: ## the test suite on kernels with KASAN, lockdep and the like (ARCH=, GROUPS=, CONFIG=kcsan)
 	@scripts/check-debug $(GROUPS)
 
+ci: ## what continuous integration runs: make check, then a part of make check-debug (ARCHES=)
+	@scripts/ci
+
 check-mutants: ## try the tests on modules that are broken on purpose (NAMES="a b")
 	@scripts/check-mutants $(NAMES)
 
@@ -81,4 +84,4 @@ distclean: ## remove the build folder
 prepare-%:
 	@scripts/build $*
 
-.PHONY: help demo check quick repeat results check-debug check-mutants check-live fuzz hostile soak bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
+.PHONY: help demo check quick repeat results check-debug ci check-mutants check-live fuzz hostile soak bench bench-compare shell module toolchain rust-analyzer fmt lint clean distclean
