@@ -42,9 +42,17 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
+    /// Has control groups of the root count and limit something more, as `io`.
+    pub fn enable(controller: &str) -> io::Result<()> {
+        knobs::write(
+            format!("{ROOT}/cgroup.subtree_control"),
+            &format!("+{controller}"),
+        )
+    }
+
     /// Makes a control group. With `exact`, its statistics are watched as well.
     pub fn new(exact: bool) -> io::Result<Self> {
-        knobs::write(format!("{ROOT}/cgroup.subtree_control"), "+memory")?;
+        Self::enable("memory")?;
         let mut nr = 0;
         loop {
             let path = PathBuf::from(format!("{ROOT}/selftest.{}.{nr}", std::process::id()));

@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod count;
 pub mod damon;
 pub mod demo;
+pub mod direct;
 pub mod faults;
 pub mod gup;
 pub mod hmm;

@@ -2,8 +2,6 @@
 
 //! Folios that are pinned by the kernel's own test of long-term pins, in each way that it knows.
 
-use std::io;
-
 use super::course;
 use super::mixed::MASKS;
 use super::pinned::{self, Pins};
@@ -86,8 +84,8 @@ impl Pins for Pinned<'_> {
         Ok(())
     }
 
-    fn unpin(&self) -> io::Result<()> {
-        self.gup.unpin()
+    fn unpin(&self, _: &mut Checks, _: &Shape<'_>) -> Result<(), Stop> {
+        Ok(self.gup.unpin()?)
     }
 }
 

@@ -96,7 +96,8 @@ fn check_not_leaked(checks: &mut Checks, shape: &Shape<'_>, k: usize) -> Result<
     Ok(())
 }
 
-fn own_seed(k: usize) -> u64 {
+/// The seed of the pattern that process `k` writes.
+pub fn own_seed(k: usize) -> u64 {
     folio::SEED + 1 + k as u64
 }
 

@@ -21,7 +21,9 @@ use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
 use content::check_back;
-pub use content::{check_own_writes, check_write_faults, check_written, read_back, write_all};
+pub use content::{
+    check_own_writes, check_write_faults, check_written, own_seed, read_back, write_all,
+};
 pub use gone::{check_gone, empty_swap_cache, let_go};
 pub use parts::{check_part_entries, check_parts};
 use unmapped::check_live;

@@ -5,13 +5,15 @@
 //! A pin is seen for the whole folio, and asked about for exclusive pages only. So each process
 //! loses the pages before its first exclusive one, and keeps the rest.
 
+mod direct;
 mod refused;
 mod spliced;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use super::course;
 use super::mixed::{Mask, MASKS};
+use crate::direct::Way;
 use crate::iouring::Ring;
 use crate::observe::{mthp, System};
 use crate::runner::Test;
@@ -43,6 +45,9 @@ pub fn tests() -> Vec<Test> {
             }
         }
         tests.push(spliced::test(order, mapping));
+        for way in [Way::Read, Way::Write] {
+            tests.push(direct::test(order, mapping, way));
+        }
     }
     for order in [4, pmd] {
         if !offered.contains(&order) {
@@ -149,7 +154,7 @@ impl Pins for Pinned<'_> {
         Ok(())
     }
 
-    fn unpin(&self) -> io::Result<()> {
-        self.ring.unpin()
+    fn unpin(&self, _: &mut Checks, _: &Shape<'_>) -> Result<(), Stop> {
+        Ok(self.ring.unpin()?)
     }
 }

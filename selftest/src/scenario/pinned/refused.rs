@@ -2,8 +2,6 @@
 
 //! The course of a folio that is pinned: refused, read, written to, and unmapped when it is let go.
 
-use std::io;
-
 use crate::observe::{Snapshot, System};
 use crate::scenario::facts::{self, Facts};
 use crate::scenario::{course, untouched};
@@ -18,7 +16,7 @@ pub trait Pins {
     fn check(&self, checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop>;
 
     /// Lets go of it.
-    fn unpin(&self) -> io::Result<()>;
+    fn unpin(&self, checks: &mut Checks, shape: &Shape<'_>) -> Result<(), Stop>;
 }
 
 /// The course of a folio of which page `pin` is pinned.
@@ -53,7 +51,7 @@ pub fn run(
     course::check_write_faults(checks, &shape, &faults);
     pins.check(checks, &shape)?;
 
-    pins.unpin()?;
+    pins.unpin(checks, &shape)?;
     // Writes have given each process pages of its own, and the folio to the first exclusive page's
     // owner: the same request must now succeed for what is left of it.
     let request = Request {
