@@ -163,6 +163,15 @@ fn tries_to_split(key: &str) -> bool {
         && counts.iter().any(|count| key.ends_with(count))
 }
 
+/// Whether what MADV_FREE does to a folio of so many pages may differ after a request that put
+/// entries back, for the same reason: a folio of several contpte blocks, of which one is taken apart, is
+/// no single batch to it, and it splits the folio first, or leaves a pinned one as it is. Random plans do
+/// not go there.
+pub fn freed_by_blocks(pages: usize) -> bool {
+    const CONT_PTES: usize = 16;
+    cfg!(target_arch = "aarch64") && pages > CONT_PTES
+}
+
 /// Compares what two ways of unmapping left behind, field by field: the kernel's own comes first.
 pub fn agree(checks: &mut Checks, (name_a, a): (&str, &Facts), (name_b, b): (&str, &Facts)) {
     let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
