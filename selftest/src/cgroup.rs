@@ -16,6 +16,8 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// The kernel sums the statistics up on reading only after so many changes of a page on each CPU
 /// (`MEMCG_CHARGE_BATCH`), and else every 2 seconds.
 const CHANGES: u64 = 64;
+/// How often it is looked at them, at most, until they stay the same.
+const LOOKS: usize = 6;
 /// Not the memory of the processes, or nothing that an unmap decides: kernel memory is charged in
 /// batches, the shares of the LRU lists follow the order in which the per-CPU lists are emptied,
 /// and faults are counted for each process.
@@ -127,11 +129,27 @@ impl Cgroup {
             self.table(file, prefix, &mut events)?;
         }
         if self.exact {
-            self.stir()?;
-            self.table("memory.stat", "memcg/", &mut events)?;
-            events.retain(|name, _| !UNEVEN.iter().any(|u| name == &format!("memcg/{u}")));
+            events.extend(self.statistics()?);
         }
         Ok(events)
+    }
+
+    /// The statistics, when two looks in a row say the same. The kernel may sum them up by itself just
+    /// when the process that stirs them is on its way out, and what changes after that is too
+    /// little to be summed up on reading.
+    fn statistics(&self) -> io::Result<BTreeMap<String, u64>> {
+        let mut last = BTreeMap::new();
+        for _ in 0..LOOKS {
+            self.stir()?;
+            let mut now = BTreeMap::new();
+            self.table("memory.stat", "memcg/", &mut now)?;
+            now.retain(|name, _| !UNEVEN.iter().any(|u| name == &format!("memcg/{u}")));
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        Ok(last)
     }
 
     /// Has a process in the group take and give back so much memory that its statistics get summed
