@@ -177,6 +177,12 @@ one_thread() { case $(guest_arch "$1") in amd64) echo --one-thread ;; esac; }
 # mortal COMMAND...: a program that does not outlive this script.
 mortal() { setpriv --pdeathsig TERM "$@"; }
 
+# tallied: what lines "N passed, N failed, N skipped" say, as total reads it: "N N N".
+tallied() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p'; }
+
+# failures FILE: what scripts/check has named in the end, of what it printed to FILE.
+failures() { sed -n '/^Failed:$/,/^$/p; /^FAIL/p' "$1"; }
+
 # shown LABEL FILE ARGS...: a guest whose output goes to FILE and is printed as it comes, but for
 # lines "stats: ..."; its errors go to FILE.err, its status is in $status, and $sums is what its
 # last line "N passed, N failed, N skipped" says, if there is one: "N N N".
@@ -191,5 +197,5 @@ shown() {
 	sleep 1
 	kill "$reader" 2>/dev/null || :
 	# shellcheck disable=SC2034 # for the caller
-	sums=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$file")
+	sums=$(tallied <"$file")
 }
