@@ -5,7 +5,7 @@
 //! the memory pinned (FOLL_PIN).
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
@@ -86,9 +86,7 @@ impl<'a> SlowDevice<'a> {
     /// What the device has at its beginning.
     pub fn read(&self, len: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; len];
-        let mut file = File::open(DEVICE)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.read_exact(&mut bytes)?;
+        File::open(DEVICE)?.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -16,7 +16,7 @@ use crate::observe::{kpage, mthp, System};
 use crate::runner::Test;
 use crate::shape::{self, bytes, folio, whole, Mapping, Shape};
 use crate::subject::Family;
-use crate::sys::{errno_name, page_size};
+use crate::sys::{cont_ptes, errno_name};
 use crate::trigger::{self, Answer, Path, Request};
 use crate::verdict::{Checks, Stop};
 
@@ -37,23 +37,13 @@ enum Kind {
     Lazyfree,
 }
 
-/// How many entries a block has (CONT_PTES); `None` where there are no blocks.
-fn block() -> Option<usize> {
-    match (cfg!(target_arch = "aarch64"), page_size()) {
-        (false, _) => None,
-        (_, 0x1000) => Some(16),
-        (_, 0x4000) => Some(128),
-        _ => Some(32),
-    }
-}
-
 fn need_blocks() -> Result<usize, Stop> {
-    block().ok_or(Stop::Skip("no contpte on this architecture".into()))
+    cont_ptes().ok_or(Stop::Skip("no contpte on this architecture".into()))
 }
 
 /// Each kind, of one block, of two, and of a whole page table; and a folio that is put back.
 pub fn tests() -> Vec<Test> {
-    let one = block().unwrap_or(16).trailing_zeros();
+    let one = cont_ptes().unwrap_or(16).trailing_zeros();
     let orders = [one, one + 1, mthp::pmd_order()];
     let kinds = [Kind::Exclusive, Kind::Swapcached, Kind::Lazyfree];
     let with = |kind| orders.map(move |order| (kind, order));

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::observe::pagemap::Entry;
 use crate::observe::{Snapshot, System};
 use crate::shape::Folio;
+use crate::sys::cont_ptes;
 use crate::verdict::Checks;
 
 /// Named observations of one course.
@@ -168,8 +169,7 @@ fn tries_to_split(key: &str) -> bool {
 /// no single batch to it, and it splits the folio first, or leaves a pinned one as it is. Random plans do
 /// not go there.
 pub fn freed_by_blocks(pages: usize) -> bool {
-    const CONT_PTES: usize = 16;
-    cfg!(target_arch = "aarch64") && pages > CONT_PTES
+    cont_ptes().is_some_and(|entries| pages > entries)
 }
 
 /// Compares what two ways of unmapping left behind, field by field: the kernel's own comes first.

@@ -43,6 +43,16 @@ pub fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
+/// How many entries a contpte block has (CONT_PTES); `None` where there are no blocks.
+pub fn cont_ptes() -> Option<usize> {
+    match (cfg!(target_arch = "aarch64"), page_size()) {
+        (false, _) => None,
+        (_, 0x1000) => Some(16),
+        (_, 0x4000) => Some(128),
+        _ => Some(32),
+    }
+}
+
 /// Whether the machine has memory tags, and this kernel lets programs use them.
 pub fn has_mte() -> bool {
     // arch/arm64/include/uapi/asm/hwcap.h

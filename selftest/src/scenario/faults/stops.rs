@@ -31,7 +31,7 @@ enum Then {
 pub(super) type Make = dyn for<'f> Fn(&'f Family) -> Result<Shape<'f>, Stop>;
 
 /// Of the calls that unmapping a folio makes, those that are tried.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Tried {
     /// Each, if they are not very many.
     Each,
@@ -49,8 +49,7 @@ pub fn tests() -> Vec<Test> {
     }
     add_mixed(&mut tests, 4, MASKS[2], WriteBits::Equal);
     let name = format!("{} in 3 processes", size(4));
-    let some = Tried::Some;
-    add(&mut tests, name, (pte, some), move |f| {
+    add(&mut tests, name, (pte, Tried::Some), move |f| {
         shape::forked(f, 4, pte, 3)
     });
     let name = format!("{}, a device has three pages", size(4));
@@ -144,8 +143,7 @@ fn which(calls: u64, tried: Tried) -> Vec<u64> {
     /// Up to here, each.
     const FEW: u64 = 50;
     match (tried, calls) {
-        (_, 0..=3) => (0..calls).collect(),
-        (Tried::Each, 4..=FEW) => (0..calls).collect(),
+        (_, 0..=3) | (Tried::Each, 4..=FEW) => (0..calls).collect(),
         (Tried::Each, _) => vec![0, 1, calls / 2, calls - 1],
         (Tried::Some, _) => vec![0, calls / 2, calls - 1],
     }
