@@ -56,6 +56,8 @@ fn run(checks: &mut Checks, who: Who) -> Result<(), Stop> {
     let fault = Fault::of_module("sleep_mmu_notifier")?;
     let cgroup = Cgroup::enter()?;
     let family = Family::new(1)?;
+    // What earlier tests have left there is emptied with the rest in the end.
+    knobs::empty_swap()?;
     let origin = System::take()?;
     let shape = shape::exclusive(&family, 4, Mapping::Pte)?;
     let folio = shape.folio;
