@@ -83,35 +83,42 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 }
 
 /// All groups, in the order in which they run in one guest. scripts/check, with guests side by side, begins
-/// at the end: with those that take longest, so that no processor is idle when it ends.
+/// at the end: with those that want more than one processor, then those that take longest, so that
+/// none is idle when it ends.
 pub const GROUPS: [Group; 30] = [
-    group("exclusive", exclusive::tests),
-    group("softdirty", softdirty::tests),
-    group("fork", fork::tests),
-    group("mixed", mixed::tests),
-    group("pinned", pinned::tests),
-    group("gup", gup::tests),
-    group("device", device::tests),
-    group("partial", partial::tests),
-    group("lazyfree", lazyfree::tests),
-    group("mlock", mlock::tests),
-    group("uffd", uffd::tests),
-    group("memcg", memcg::tests),
-    group("refused", refused::tests),
-    group("swapcached", swapcached::tests),
-    group("contpte", contpte::tests),
-    group("swapless", swapless::tests),
-    group("swapoff", swapoff::tests),
-    Group {
-        options: "--mte",
-        ..group("mte", mte::tests)
-    },
-    group("hwpoison", hwpoison::tests),
     Group {
         options: "--swap zram",
         ..group("zram", exclusive::few)
     },
+    Group {
+        options: "--mte",
+        ..group("mte", mte::tests)
+    },
+    group("swapless", swapless::tests),
+    group("swapoff", swapoff::tests),
+    group("hwpoison", hwpoison::tests),
+    group("refused", refused::tests),
+    group("swapcached", swapcached::tests),
+    group("contpte", contpte::tests),
     group("random", random::tests),
+    group("memcg", memcg::tests),
+    group("uffd", uffd::tests),
+    group("mlock", mlock::tests),
+    group("lazyfree", lazyfree::tests),
+    group("partial", partial::tests),
+    group("device", device::tests),
+    group("gup", gup::tests),
+    group("pinned", pinned::tests),
+    group("mixed", mixed::tests),
+    group("fork", fork::tests),
+    group("softdirty", softdirty::tests),
+    group("exclusive", exclusive::tests),
+    leaks("requests", requests::tests),
+    leaks("hostile", hostile::tests),
+    leaks("faults", faults::in_path),
+    leaks("ranges", ranges::tests),
+    leaks("live", live::tests),
+    leaks("faults-around", faults::around),
     Group {
         options: "--cpus 1",
         ..group("races-1", races::on_one)
@@ -124,12 +131,6 @@ pub const GROUPS: [Group; 30] = [
         options: "--cpus 4",
         ..group("races-4", races::on_four)
     },
-    leaks("requests", requests::tests),
-    leaks("hostile", hostile::tests),
-    leaks("faults", faults::in_path),
-    leaks("ranges", ranges::tests),
-    leaks("live", live::tests),
-    leaks("faults-around", faults::around),
 ];
 
 /// A group after which a kernel that can looks for lost memory: those in which the module allocates
