@@ -113,7 +113,7 @@ impl Cgroup {
 
     /// Reads a file of one number.
     pub fn number(&self, name: &str) -> io::Result<u64> {
-        let text = fs::read_to_string(self.path.join(name))?;
+        let text = sys::read_text(self.path.join(name))?;
         text.trim().parse().map_err(io::Error::other)
     }
 
@@ -173,7 +173,7 @@ impl Cgroup {
         prefix: &str,
         events: &mut BTreeMap<String, u64>,
     ) -> io::Result<()> {
-        let text = fs::read_to_string(self.path.join(file))?;
+        let text = sys::read_text(self.path.join(file))?;
         let lines = text.lines().filter_map(|l| l.split_once(' '));
         events.extend(lines.filter_map(|(k, v)| Some((format!("{prefix}{k}"), v.parse().ok()?))));
         Ok(())

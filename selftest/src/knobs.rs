@@ -39,7 +39,7 @@ const NR_HUGEPAGES: &str = "/proc/sys/vm/nr_hugepages";
 
 /// Reads a setting; of a choice like `always [madvise] never`, the chosen word.
 pub fn read(path: impl AsRef<Path>) -> io::Result<String> {
-    let text = fs::read_to_string(path)?;
+    let text = sys::read_text(path)?;
     let chosen = text.split(['[', ']']).nth(1);
     Ok(chosen.unwrap_or(text.trim()).to_string())
 }
@@ -100,7 +100,7 @@ impl Saved {
         for name in ["pages_to_scan", "scan_sleep_millisecs", "max_ptes_swap"] {
             paths.push(format!("{THP}/khugepaged/{name}").into());
         }
-        paths.extend(mthp::sizes().into_iter().map(mthp::enabled_path));
+        paths.extend(mthp::sizes().iter().map(|kb| mthp::enabled_path(*kb)));
         let values = paths
             .into_iter()
             .filter_map(|p| read(&p).ok().map(|v| (p, v)))
@@ -189,11 +189,11 @@ pub fn empty_swap() -> io::Result<()> {
 pub fn only_folios_of(size_kb: Option<usize>) -> io::Result<()> {
     // The top level decides nothing when every size has its own word.
     for size in mthp::sizes() {
-        let word = match Some(size) == size_kb {
+        let word = match Some(*size) == size_kb {
             true => "madvise",
             false => "never",
         };
-        let path = mthp::enabled_path(size);
+        let path = mthp::enabled_path(*size);
         if read(&path)? != word {
             write(path, word)?;
         }

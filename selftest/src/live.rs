@@ -2,9 +2,10 @@
 
 //! The module's switch for the kernel's own reclaim.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 
+use crate::sys;
 use crate::trigger::{self, Report};
 use crate::verdict::{Checks, Stop};
 
@@ -13,7 +14,7 @@ pub const LIVE: &str = "/sys/kernel/debug/anon_ttu/live";
 
 /// Reads it.
 pub fn read() -> io::Result<String> {
-    fs::read_to_string(LIVE)
+    sys::read_text(LIVE)
 }
 
 /// Makes one write of these very bytes: 0 or the error number.
@@ -41,7 +42,7 @@ pub fn set(on: bool) -> Result<(), Stop> {
 /// Whether the kernel says that the function is redirected (`I`). To whom it can tell only if the
 /// module has a trampoline of its own, for which there may have been no memory.
 pub fn redirected() -> io::Result<bool> {
-    let functions = fs::read_to_string("/sys/kernel/tracing/enabled_functions")?;
+    let functions = sys::read_text("/sys/kernel/tracing/enabled_functions")?;
     let mut lines = functions.lines();
     Ok(lines.any(|l| l.starts_with("try_to_unmap_one (") && l.contains(" I ")))
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
@@ -208,5 +208,5 @@ pub fn request(request: &Request) -> io::Result<Answer> {
 
 /// Reads the totals.
 pub fn stats() -> io::Result<Report> {
-    Ok(Report::parse(&fs::read_to_string(STATS)?))
+    Ok(Report::parse(&sys::read_text(STATS)?))
 }

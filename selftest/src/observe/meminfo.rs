@@ -2,14 +2,13 @@
 
 //! `/proc/meminfo` and `/proc/zoneinfo`: how much memory is used for what.
 
-use std::fs;
 use std::io;
 
-use crate::sys::page_size;
+use crate::sys::{page_size, read_text};
 
 /// Reads the KiB of some of its lines, such as `MemFree`.
 pub fn read<const N: usize>(keys: [&str; N]) -> io::Result<[u64; N]> {
-    let text = fs::read_to_string("/proc/meminfo")?;
+    let text = read_text("/proc/meminfo")?;
     let kb = |key: &str| {
         let rest = text.lines().find_map(|l| l.strip_prefix(key));
         let number = rest.and_then(|r| r.strip_prefix(':')?.split_whitespace().next());
@@ -25,7 +24,7 @@ pub fn read<const N: usize>(keys: [&str; N]) -> io::Result<[u64; N]> {
 /// The KiB of free pages that CPUs keep in lists of their own, in all zones: tens of MiB after much
 /// was freed, and MemFree does not count them.
 pub fn free_by_cpu_kb() -> io::Result<u64> {
-    let text = fs::read_to_string("/proc/zoneinfo")?;
+    let text = read_text("/proc/zoneinfo")?;
     let counts = text.lines().filter_map(|l| l.trim().strip_prefix("count:"));
     let counts: Vec<u64> = counts.filter_map(|n| n.trim().parse().ok()).collect();
     match counts.is_empty() {

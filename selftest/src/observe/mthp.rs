@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::sys::page_size;
+use crate::sys::{page_size, read_text};
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage";
 
@@ -36,7 +36,12 @@ pub fn enabled_path(size_kb: usize) -> PathBuf {
 }
 
 /// The sizes of large anonymous folios that this kernel offers, in KiB, smallest first.
-pub fn sizes() -> Vec<usize> {
+pub fn sizes() -> &'static [usize] {
+    static SIZES: OnceLock<Vec<usize>> = OnceLock::new();
+    SIZES.get_or_init(find_sizes)
+}
+
+fn find_sizes() -> Vec<usize> {
     let names = fs::read_dir(THP).into_iter().flatten().flatten();
     let mut sizes: Vec<usize> = names
         .filter_map(|e| e.file_name().into_string().ok())
@@ -54,19 +59,18 @@ pub fn sizes() -> Vec<usize> {
 pub fn orders() -> Vec<u32> {
     let base_kb = page_size() / 1024;
     let mut orders = vec![0];
-    orders.extend(
-        sizes()
-            .into_iter()
-            .map(|kb| (kb / base_kb).trailing_zeros()),
-    );
+    orders.extend(sizes().iter().map(|kb| (kb / base_kb).trailing_zeros()));
     orders
 }
 
 /// The order of a folio that one PMD entry maps.
 pub fn pmd_order() -> u32 {
-    let size = fs::read_to_string(format!("{THP}/hpage_pmd_size")).ok();
-    let size: usize = size.and_then(|s| s.trim().parse().ok()).unwrap_or(2 << 20);
-    (size / page_size()).trailing_zeros()
+    static ORDER: OnceLock<u32> = OnceLock::new();
+    *ORDER.get_or_init(|| {
+        let size = read_text(format!("{THP}/hpage_pmd_size")).ok();
+        let size: usize = size.and_then(|s| s.trim().parse().ok()).unwrap_or(2 << 20);
+        (size / page_size()).trailing_zeros()
+    })
 }
 
 /// The files of the watched counters, opened once: a look at the system reads them all.
@@ -76,7 +80,7 @@ fn files() -> Vec<(String, File)> {
     let mut files = Vec::new();
     for size in sizes() {
         for name in WATCHED {
-            if let Ok(file) = File::open(folder(size).join("stats").join(name)) {
+            if let Ok(file) = File::open(folder(*size).join("stats").join(name)) {
                 files.push((format!("{size}kB/{name}"), file));
             }
         }

@@ -3,8 +3,10 @@
 //! `/proc/PID/smaps`: page table walks by VMA.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+
+use crate::sys::read_text;
 
 /// The sums over the VMAs that touch some ranges, in KiB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub fn read(pid: i32, ranges: &[(u64, u64)]) -> io::Result<Smaps> {
     let file = File::open(format!("/proc/{pid}/smaps"))?;
     let mut sum = Smaps::default();
     let mut inside = false;
-    for line in BufReader::with_capacity(4096, file).lines() {
+    for line in BufReader::with_capacity(16 << 10, file).lines() {
         let line = line?;
         let mut words = line.split_whitespace();
         let Some(first) = words.next() else { continue };
@@ -65,7 +67,7 @@ pub struct Vma {
 
 /// All mappings of `pid`.
 pub fn vmas(pid: i32) -> io::Result<Vec<Vma>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let text = read_text(format!("/proc/{pid}/maps"))?;
     let vma = |line: &str| {
         let mut words = line.split(' ');
         let (start, end) = range(words.next()?)?;
@@ -81,7 +83,7 @@ pub fn vmas(pid: i32) -> io::Result<Vec<Vma>> {
 
 /// The address range of the mapping that `/proc/PID/maps` calls `name`, as `[vdso]`.
 pub fn named(pid: i32, name: &str) -> io::Result<Option<(u64, u64)>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let text = read_text(format!("/proc/{pid}/maps"))?;
     let line = text.lines().find(|l| l.ends_with(name));
     Ok(line
         .and_then(|l| l.split_whitespace().next())

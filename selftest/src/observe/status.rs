@@ -5,8 +5,9 @@
 //! The kernel sums its per-CPU counters for this file, so RssAnon and VmSwap are exact. VmHWM is
 //! not: the high-water mark is taken from the unsummed counters (`update_hiwater_rss()`).
 
-use std::fs;
 use std::io;
+
+use crate::sys::read_text;
 
 /// Memory counters, in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Status {
 
 /// Reads the counters of `pid`.
 pub fn read(pid: i32) -> io::Result<Status> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let text = read_text(format!("/proc/{pid}/status"))?;
     let mut status = Status::default();
     for line in text.lines() {
         let mut words = line.split_whitespace();

@@ -2,11 +2,11 @@
 
 //! `/proc/swaps`: the swap areas and how much of them is used.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::sys::page_size;
+use crate::sys::{page_size, read_text};
 
 /// One swap area.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Area {
 
 /// The swap areas in use.
 pub fn areas() -> io::Result<Vec<Area>> {
-    let text = fs::read_to_string("/proc/swaps")?;
+    let text = read_text("/proc/swaps")?;
     let area = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         Some(Area {

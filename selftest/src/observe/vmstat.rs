@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
-use crate::sys::page_size;
+use crate::sys::{page_size, read_text};
 
 /// The counters that only the tests themselves move in an otherwise idle guest.
 pub const WATCHED: [&str; 19] = [
@@ -33,7 +33,7 @@ pub const WATCHED: [&str; 19] = [
 
 /// Reads the watched counters.
 pub fn read() -> io::Result<BTreeMap<String, u64>> {
-    let text = fs::read_to_string("/proc/vmstat")?;
+    let text = read_text("/proc/vmstat")?;
     Ok(text
         .lines()
         .filter_map(|l| l.split_once(' '))
@@ -45,7 +45,7 @@ pub fn read() -> io::Result<BTreeMap<String, u64>> {
 /// Reads one counter after all CPUs have handed in their share of it.
 pub fn summed(name: &str) -> io::Result<i64> {
     fs::write("/proc/sys/vm/stat_refresh", "1")?;
-    let text = fs::read_to_string("/proc/vmstat")?;
+    let text = read_text("/proc/vmstat")?;
     let line = text
         .lines()
         .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));

@@ -82,7 +82,7 @@ fn use_up_ram_disks() -> io::Result<()> {
 
 /// The sizes that are in use here, in KiB.
 fn sizes() -> impl Iterator<Item = usize> {
-    let all = mthp::sizes().into_iter();
+    let all = mthp::sizes().iter().copied();
     all.filter(|kb| (16..=UNIT / 1024).contains(kb))
 }
 

@@ -77,12 +77,17 @@ pub fn send<T: Copy>(fd: i32, message: &T) -> io::Result<()> {
     }
 }
 
-/// Receives a message; `None` when the other side is gone.
-pub fn receive<T: Copy>(fd: i32) -> Option<T> {
+/// Receives a message; `UnexpectedEof` when the other side is gone, `WouldBlock` when the socket has a
+/// time limit and it is over.
+pub fn receive<T: Copy>(fd: i32) -> io::Result<T> {
     let mut message = std::mem::MaybeUninit::<T>::uninit();
     // SAFETY: There is room for `size_of::<T>()` bytes.
     let got = unsafe { libc::recv(fd, message.as_mut_ptr().cast(), size_of::<T>(), 0) };
-    // SAFETY: Messages are whole (SOCK_SEQPACKET), and the other side is this program: what is as
-    // long as a `T` was sent as one.
-    (got == size_of::<T>() as isize).then(|| unsafe { message.assume_init() })
+    match got == size_of::<T>() as isize {
+        // SAFETY: Messages are whole (SOCK_SEQPACKET), and the other side is this program: what is as
+        // long as a `T` was sent as one.
+        true => Ok(unsafe { message.assume_init() }),
+        false if got < 0 => Err(io::Error::last_os_error()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }

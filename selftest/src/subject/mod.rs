@@ -15,7 +15,8 @@ mod tags;
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use crate::cgroup::Cgroup;
 use crate::observe::smaps::{self, Vma};
@@ -26,7 +27,9 @@ use message::{Op, Reply, Request};
 pub use serve::pattern_byte;
 
 /// How long a subject may take for one command.
-const PATIENCE_MS: i32 = 20_000;
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often meanwhile it is looked whether it still lives.
+const LOOK: Duration = Duration::from_millis(100);
 /// Room for arguments and data that pass between the test and its subjects.
 const SCRATCH_LEN: usize = 64 << 10;
 /// Where in it the lists of memory to populate are.
@@ -67,7 +70,8 @@ impl Family {
         let pairs: Vec<_> = (0..size)
             .map(|_| sys::socket_pair())
             .collect::<io::Result<_>>()?;
-        let (near, far) = pairs.into_iter().unzip();
+        let (near, far): (Vec<OwnedFd>, _) = pairs.into_iter().unzip();
+        near.iter().try_for_each(|fd| sys::wait_at_most(fd, LOOK))?;
         Ok(Family {
             near,
             far,
@@ -130,9 +134,10 @@ impl<'f> Subject<'f> {
     fn end(&self, op: Op) -> Result<Reply, Stop> {
         let socket = &self.family.near[self.channel];
         let lost = |what: &str| Stop::Fail(format!("subject {}: {op:?}: {what}", self.pid));
-        for _ in 0..PATIENCE_MS / 100 {
-            if sys::readable(socket.as_fd(), 100)? {
-                return message::receive(socket.as_raw_fd()).ok_or_else(|| lost("no answer"));
+        for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+            match message::receive(socket.as_raw_fd()) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                answer => return answer.map_err(|_| lost("no answer")),
             }
             if let Some(end) = sys::wait(self.pid, false)? {
                 return Err(lost(&format!("died: {end:?}")));

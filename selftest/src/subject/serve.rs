@@ -11,7 +11,7 @@ pub fn serve(channels: &[i32], mut at: usize) -> ! {
     sys::die_with_parent();
     sys::stay_on_first_cpu();
     loop {
-        let Some(request) = receive::<Request>(channels[at]) else {
+        let Ok(request) = receive::<Request>(channels[at]) else {
             sys::exit_now(2)
         };
         let [a, b, c, d, ..] = request.args;

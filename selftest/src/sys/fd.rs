@@ -4,7 +4,9 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::cvt;
 
@@ -27,6 +29,25 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     }))?;
     // SAFETY: The call made these two descriptors, and nobody else owns them.
     unsafe { Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))) }
+}
+
+/// Whoever receives from the socket `fd` waits so long at most: whole milliseconds, of less than a second.
+pub fn wait_at_most(fd: &OwnedFd, limit: Duration) -> io::Result<()> {
+    let limit = libc::timeval {
+        tv_sec: 0,
+        tv_usec: limit.subsec_micros().into(),
+    };
+    // SAFETY: `limit` is a `timeval`, which this option takes.
+    cvt(i64::from(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&limit as *const libc::timeval).cast(),
+            size_of::<libc::timeval>() as u32,
+        )
+    }))
+    .map(drop)
 }
 
 /// A pipe: its end to read and its end to write.

@@ -11,10 +11,11 @@ mod pace;
 mod process;
 mod shared;
 mod swap;
+mod text;
 
 pub use alarm::alarmed;
 pub use cpu::{cpus, on_another_cpu, stay_on_first_cpu, use_all_cpus};
-pub use fd::{close_all_but, pipe, readable, socket_pair};
+pub use fd::{close_all_but, pipe, readable, socket_pair, wait_at_most};
 pub use memory::{
     churn_memory, copy_own, large_folios, lock_memory, madvise, map_anon, one_heap, protect,
 };
@@ -26,6 +27,7 @@ pub use process::{
 };
 pub use shared::Shared;
 pub use swap::{swapoff, swapoff_within, swapon};
+pub use text::read_text;
 
 use std::io;
 
