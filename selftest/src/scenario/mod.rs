@@ -87,11 +87,11 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 /// none is idle when it ends.
 pub const GROUPS: [Group; 30] = [
     Group {
-        options: "--swap zram",
+        options: "--swap zram --one-thread",
         ..group("zram", exclusive::few)
     },
     Group {
-        options: "--mte",
+        options: "--mte --one-thread",
         ..group("mte", mte::tests)
     },
     group("swapless", swapless::tests),
@@ -113,12 +113,18 @@ pub const GROUPS: [Group; 30] = [
     group("fork", fork::tests),
     group("softdirty", softdirty::tests),
     group("exclusive", exclusive::tests),
-    leaks("requests", requests::tests),
-    leaks("hostile", hostile::tests),
-    leaks("faults", faults::in_path),
-    leaks("ranges", ranges::tests),
-    leaks("live", live::tests),
+    Group {
+        options: "--leaks",
+        ..group("live", live::tests)
+    },
+    Group {
+        options: "--leaks",
+        ..group("hostile", hostile::tests)
+    },
     leaks("faults-around", faults::around),
+    leaks("requests", requests::tests),
+    leaks("ranges", ranges::tests),
+    leaks("faults", faults::in_path),
     Group {
         options: "--cpus 1",
         ..group("races-1", races::on_one)
@@ -137,15 +143,17 @@ pub const GROUPS: [Group; 30] = [
 /// most, and fails.
 const fn leaks(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
     Group {
-        options: "--leaks",
+        options: "--leaks --one-thread",
         ..group(name, tests)
     }
 }
 
+/// A group of tests that wait for each step before the next. They need no CPUs that run at the same
+/// time, and emulated ones that take turns need a seventh less of a busy host's time.
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
     Group {
         name,
-        options: "",
+        options: "--one-thread",
         tests,
     }
 }
