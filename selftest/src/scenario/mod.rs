@@ -86,14 +86,8 @@ pub fn quick() -> Result<Vec<Test>, &'static str> {
 /// at the end: with those that want more than one processor, then those that take longest, so that
 /// none is idle when it ends.
 pub const GROUPS: [Group; 30] = [
-    Group {
-        options: "--swap zram --one-thread",
-        ..group("zram", exclusive::few)
-    },
-    Group {
-        options: "--mte --one-thread",
-        ..group("mte", mte::tests)
-    },
+    with("--swap zram --one-thread", "zram", exclusive::few),
+    with("--mte --one-thread", "mte", mte::tests),
     group("swapless", swapless::tests),
     group("swapoff", swapoff::tests),
     group("hwpoison", hwpoison::tests),
@@ -113,47 +107,34 @@ pub const GROUPS: [Group; 30] = [
     group("fork", fork::tests),
     group("softdirty", softdirty::tests),
     group("exclusive", exclusive::tests),
-    Group {
-        options: "--leaks",
-        ..group("live", live::tests)
-    },
-    Group {
-        options: "--leaks",
-        ..group("hostile", hostile::tests)
-    },
+    // Here much happens at once, as in the races.
+    with("--leaks", "live", live::tests),
+    with("--leaks", "hostile", hostile::tests),
     leaks("faults-around", faults::around),
     leaks("requests", requests::tests),
     leaks("ranges", ranges::tests),
     leaks("faults", faults::in_path),
-    Group {
-        options: "--cpus 1",
-        ..group("races-1", races::on_one)
-    },
-    Group {
-        options: "--cpus 2",
-        ..group("races-2", races::on_two)
-    },
-    Group {
-        options: "--cpus 4",
-        ..group("races-4", races::on_four)
-    },
+    with("--cpus 1", "races-1", races::on_one),
+    with("--cpus 2", "races-2", races::on_two),
+    with("--cpus 4", "races-4", races::on_four),
 ];
 
 /// A group after which a kernel that can looks for lost memory: those in which the module allocates
 /// most, and fails.
 const fn leaks(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
-    Group {
-        options: "--leaks --one-thread",
-        ..group(name, tests)
-    }
+    with("--leaks --one-thread", name, tests)
 }
 
 /// A group of tests that wait for each step before the next. They need no CPUs that run at the same
 /// time, and emulated ones that take turns need a seventh less of a busy host's time.
 const fn group(name: &'static str, tests: fn() -> Vec<Test>) -> Group {
+    with("--one-thread", name, tests)
+}
+
+const fn with(options: &'static str, name: &'static str, tests: fn() -> Vec<Test>) -> Group {
     Group {
         name,
-        options: "--one-thread",
+        options,
         tests,
     }
 }

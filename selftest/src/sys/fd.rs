@@ -31,10 +31,10 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     unsafe { Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))) }
 }
 
-/// Whoever receives from the socket `fd` waits so long at most: whole milliseconds, of less than a second.
+/// Whoever receives from the socket `fd` waits so long at most; for ever if that is no time at all.
 pub fn wait_at_most(fd: &OwnedFd, limit: Duration) -> io::Result<()> {
     let limit = libc::timeval {
-        tv_sec: 0,
+        tv_sec: limit.as_secs() as libc::time_t,
         tv_usec: limit.subsec_micros().into(),
     };
     // SAFETY: `limit` is a `timeval`, which this option takes.
