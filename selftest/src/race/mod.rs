@@ -158,6 +158,11 @@ fn drive(arena: &Arena, watch: &Watch<'_>, pid: i32) -> Result<Tally, Stop> {
         done
     };
     let one = |number| {
+        if watch.plan.triggers > 1 {
+            // Two that share a CPU take turns, and the scheduler may leave them there for good: a
+            // kernel that is preempted lazily lets each come to the end of its request.
+            sys::stay_on_cpu_of(number);
+        }
         let driver = Driver::new(arena, (watch, &tally), pid, number);
         ended(driver.and_then(|mut driver| driver.run(&end)))
     };

@@ -14,7 +14,7 @@ mod swap;
 mod text;
 
 pub use alarm::alarmed;
-pub use cpu::{cpus, on_another_cpu, stay_on_first_cpu, use_all_cpus};
+pub use cpu::{cpus, on_another_cpu, stay_on_cpu_of, stay_on_first_cpu, use_all_cpus};
 pub use fd::{close_all_but, pipe, readable, socket_pair, wait_at_most};
 pub use memory::{
     churn_memory, copy_own, large_folios, lock_memory, madvise, map_anon, one_heap, protect,
