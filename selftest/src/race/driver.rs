@@ -13,7 +13,7 @@ use fastrand::Rng;
 use super::arena::Arena;
 use super::board::Board;
 use super::tally::{Meanwhile, Tally};
-use super::{Plan, Watch};
+use super::{plan, Watch};
 use crate::observe::smaps;
 use crate::sys;
 use crate::trigger::{Path, Report, Request, Trigger};
@@ -68,7 +68,7 @@ impl<'a> Driver<'a> {
         let tally = self.watch.with_live(&self.tally())?;
         let idle = [libc::ENOENT].iter().chain(plan.errnos);
         let tries = tally.requests - idle.map(|errno| tally.ended(*errno)).sum::<u64>();
-        Ok(tries >= Plan::MOST * plan.large || self.watch.missing(&tally)?.is_empty())
+        Ok(tries >= plan::hopeless() || self.watch.missing(&tally)?.is_empty())
     }
 
     /// What came of the requests until now.

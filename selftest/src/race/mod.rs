@@ -157,21 +157,30 @@ fn drive(arena: &Arena, watch: &Watch<'_>, pid: i32) -> Result<Tally, Stop> {
         end.store(true, Relaxed);
         done
     };
-    let one = |number| {
-        if watch.plan.triggers > 1 {
-            // Two that share a CPU take turns, and the scheduler may leave them there for good: a
-            // kernel that is preempted lazily lets each come to the end of its request.
+    let triggers = watch.plan.triggers;
+    let switches = watch.plan.switched > 0;
+    // Two that share a CPU take turns, and the scheduler may leave them there for good: a kernel that
+    // is preempted lazily lets each come to the end of what it has begun.
+    let beside_others = |number| {
+        if triggers + u64::from(switches) > 1 {
             sys::stay_on_cpu_of(number);
         }
+    };
+    let one = |number| {
+        beside_others(number);
         let driver = Driver::new(arena, (watch, &tally), pid, number);
         ended(driver.and_then(|mut driver| driver.run(&end)))
     };
+    let switch = || {
+        beside_others(triggers);
+        ended(swap::switch(arena.board, &end))
+    };
     let results: Vec<io::Result<()>> = thread::scope(|scope| {
-        let mut all: Vec<_> = (0..watch.plan.triggers)
+        let mut all: Vec<_> = (0..triggers)
             .map(|number| scope.spawn(move || one(number)))
             .collect();
-        if watch.plan.switched > 0 {
-            all.push(scope.spawn(|| ended(swap::switch(arena.board, &end))));
+        if switches {
+            all.push(scope.spawn(switch));
         }
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             let died = |_| Err(io::Error::other("a driver died"));

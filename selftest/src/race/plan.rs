@@ -3,6 +3,7 @@
 //! What races, and when enough of it was seen.
 
 use super::op::Op;
+use crate::sys;
 
 /// What races, and how much of it has to be seen.
 #[derive(Clone)]
@@ -52,8 +53,8 @@ pub struct Plan {
     pub errnos: &'static [i32],
 }
 
-impl Plan {
-    /// A plan is hopeless after so many times the requests that it takes at best, not counting
-    /// those that found nothing to unmap: nothing mapped, or what `errnos` is for.
-    pub(super) const MOST: u64 = 100;
+/// A plan is hopeless after so many requests, not counting those that found nothing to unmap:
+/// nothing mapped, or what the plan's `errnos` are for. Most plans take some hundreds.
+pub(super) fn hopeless() -> u64 {
+    sys::repeats(10_000)
 }

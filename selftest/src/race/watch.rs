@@ -5,7 +5,7 @@
 use std::io;
 
 use super::board::Board;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::reclaim::Reclaim;
 use super::tally::Tally;
 use crate::observe::vmstat;
@@ -66,10 +66,9 @@ impl<'a> Watch<'a> {
 
     /// Waits until enough was seen, without any request.
     pub fn wait(&self) -> io::Result<Tally> {
-        let tries = Plan::MOST * self.plan.large;
         loop {
             let tally = self.with_live(&Tally::default())?;
-            let hopeless = self.board.begun.get() >= tries || self.board.is_bad();
+            let hopeless = self.board.begun.get() >= plan::hopeless() || self.board.is_bad();
             if hopeless || self.missing(&tally)?.is_empty() {
                 return Ok(tally);
             }
