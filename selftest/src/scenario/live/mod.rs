@@ -3,6 +3,7 @@
 //! Live mode: the kernel reclaims, and the module unmaps.
 
 mod lazyfree;
+mod off;
 mod passed;
 mod switch;
 mod who;
@@ -20,6 +21,7 @@ use crate::verdict::{Checks, Stop};
 /// The switch, every order by MADV_PAGEOUT, shared folios by memory.reclaim, and lazily freed ones.
 pub fn tests() -> Vec<Test> {
     let mut tests = switch::tests();
+    tests.push(off::test());
     let pmd = mthp::pmd_order();
     for order in mthp::orders() {
         add_pageout(&mut tests, order, Mapping::Pte);
